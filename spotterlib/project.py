@@ -1,0 +1,217 @@
+"""What every room shares: errors, paths, files that are written whole or not at all, seed, device, records."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import platform
+import random
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The clone that this package lies in: relative outputs land under it, whatever the working directory is."""
+
+RECORD_MIME = "application/vnd.spotter.record+json"
+
+
+class SpotterError(Exception):
+    """Something a user can mend; the message names the file and the remedy."""
+
+
+class VideoError(SpotterError):
+    """A video is missing, is not a video, or could not be written."""
+
+
+class DataError(SpotterError):
+    """A manifest, a split, a data folder or a face cache is missing or wrong."""
+
+
+class CheckpointError(SpotterError):
+    """A checkpoint is missing, damaged, or does not fit its card."""
+
+
+class NotReadyError(SpotterError):
+    """An earlier notebook's result is missing; the message says which to run."""
+
+
+def find_input(path: str | os.PathLike[str]) -> Path:
+    """The file or folder a user named: absolute, or relative to the working directory, else to the clone.
+
+    Returns an absolute path. Raises `DataError` that names both places when neither has it.
+    """
+    asked = Path(path).expanduser()
+    for candidate in [asked] if asked.is_absolute() else [Path.cwd() / asked, ROOT / asked]:
+        if os.path.lexists(candidate):
+            return Path(os.path.abspath(candidate))
+    where = str(asked) if asked.is_absolute() else f"{asked} (looked in {Path.cwd()} and {ROOT})"
+    raise DataError(f"There is nothing at {where}. Check the spelling, or give the whole path.")
+
+
+def output_path(path: str | os.PathLike[str]) -> Path:
+    """Where a result goes: absolute as given, relative under the clone; the parent folder is made."""
+    asked = Path(path).expanduser()
+    place = asked if asked.is_absolute() else ROOT / asked
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def require(path: str | os.PathLike[str], remedy: str) -> Path:
+    """The result of an earlier step, or `NotReadyError` with the sentence that says what to run."""
+    place = output_path(path)
+    if not place.exists():
+        raise NotReadyError(f"{remedy} (it makes {place}, which is not there yet)")
+    return place
+
+
+def data_home() -> Path | None:
+    """The folder named by the environment variable SPOTTER_DATA: training portraits, real clips, ImageNet weights.
+
+    It holds `data/portraits`, `data/grid` and `weights`. None when the variable is unset or names no folder.
+    """
+    named = os.environ.get("SPOTTER_DATA", "")
+    place = Path(named).expanduser().resolve() if named else None
+    return place if place is not None and place.is_dir() else None
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; it replaces `path` if the block succeeds and vanishes if it fails."""
+    final = Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    # a short name of its own (a name of 250 characters has no room for a suffix), the ending kept for encoders
+    handle, name = tempfile.mkstemp(dir=final.parent, prefix=".spotter-", suffix=final.suffix[-16:])
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, final)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _plain(value: Any) -> Any:
+    """`value` as JSON has it: numpy numbers and arrays become Python's, NaN and infinity become null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value
+
+
+def to_json(value: Any, indent: int | None = 1) -> str:
+    """`value` as strict JSON text (no NaN: what was not measured is null)."""
+    return json.dumps(_plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> Path:
+    """Write `value` as strict JSON, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(to_json(value) + "\n", encoding="utf-8")
+    return Path(path)
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Read a JSON file. Raises `DataError` that names the file when it is missing or no JSON."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is missing.") from error
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path} cannot be read as JSON ({error}). Make it again, or restore it.") from error
+
+
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """The file's SHA-256 as 64 hex digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, numpy and torch (CPU and CUDA)."""
+    import numpy
+    import torch
+
+    random.seed(seed)
+    numpy.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def pick_device(device: str = "auto") -> str:
+    """`"cuda"` where a GPU answers, else `"cpu"`; any other name is passed on as it is."""
+    if device != "auto":
+        return device
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide a result."""
+    names = ["torch", "torchvision", "facenet-pytorch", "efficientnet_pytorch", "opencv-python", "av", "numpy"]
+    found = {"python": platform.python_version()}
+    for name in ["spotterlib", *names]:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a notebook runs on; shows as one line."""
+
+    seed: int
+    device: str
+    threads: int
+    versions: dict[str, str]
+
+    def __repr__(self) -> str:
+        shown = " · ".join(f"{name} {self.versions[name]}" for name in ("spotterlib", "torch") if name in self.versions)
+        return f"Spotter on {self.device}, {self.threads} threads · seed {self.seed} · Python {platform.python_version()} · {shown}"
+
+
+def setup(seed: int = 0, device: str = "auto") -> Setup:
+    """Seed everything, choose the device, set the plot style; the first call of every notebook."""
+    import torch
+
+    from .plots import use_style
+
+    seed_everything(seed)
+    use_style()
+    return Setup(seed, pick_device(device), torch.get_num_threads(), versions())
+
+
+def record(name: str, value: Any) -> None:
+    """Keep a result in the executed notebook, unseen by the reader, for tests and later notebooks."""
+    from IPython.display import display
+
+    display({RECORD_MIME: {"name": name, "value": _plain(value)}}, raw=True)
+
+
+def read_records(notebook: str | os.PathLike[str]) -> dict[str, Any]:
+    """The results that `record` kept in an executed notebook, the last of each name."""
+    import nbformat
+
+    found: dict[str, Any] = {}
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        for output in cell.get("outputs", []):
+            kept = output.get("data", {}).get(RECORD_MIME)
+            if kept:
+                found[kept["name"]] = kept["value"]
+    return found
