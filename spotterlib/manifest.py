@@ -1,0 +1,295 @@
+"""Data sets as people have them → a table of videos: what each is, who is in it, and what was left out and why.
+
+Nothing is copied or moved, and no video is opened: a manifest is a CSV of paths that later steps read through.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import posixpath
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ._layouts import COLUMNS, SCHEMES, Found, detect_layout, read_celeb, read_dfdc, read_ffpp, read_folders
+from ._walk import EMPTY, Tree, file_problem, other_problems, stem_of, walk_tree
+from .project import ROOT, DataError, atomic_path, find_input, output_path, read_json, write_json
+
+LAYOUTS = ("auto", "ffpp", "celebdf", "dfdc", "plain", "csv")
+_LABELS = {"0": 0, "0.0": 0, "real": 0, "original": 0, "1": 1, "1.0": 1, "fake": 1}
+_ALIASES = {"filename": "path", "file": "path", "filepath": "path", "video": "path"}
+_SPLITS = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test"}
+
+
+@dataclass(frozen=True, eq=False)
+class Manifest:
+    """A table of videos, one row each, and how it was made.
+
+    root: folder that the paths are relative to.
+    table: columns path (POSIX, relative), label (int64: 0 real, 1 fake), dataset, method ("" for real, "unknown" for a
+        fake that does not say), compression ("raw", "c23", "c40" or ""), group (component of `split_by_group`, or the
+        author's group; "" until known), ids (people or sources in it, joined by ";"; "" unknown), split ("", "train",
+        "val", "test"), official_split (likewise), mask (relative path or ""). Sorted by path when built.
+    report: columns path, problem: files left out and why. An empty file is in both: it keeps its row and is reported.
+    settings: how it was made (layout, split, seed, fractions, notes), JSON-ready.
+    """
+
+    root: Path
+    table: pd.DataFrame
+    report: pd.DataFrame
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know about how it was built and split, one sentence each."""
+        return [*self.settings.get("notes", []), *self.settings.get("split", {}).get("notes", [])]
+
+    def counts(self) -> pd.DataFrame:
+        """Videos by method (rows; "real" first) and split (columns)."""
+        kind = self.table["method"].where(self.table["label"] == 1, " real")
+        counted = pd.crosstab(kind, self.table["split"].replace("", "none"))
+        order = [name for name in ("train", "val", "test", "none") if name in counted]
+        return counted[order].rename(index=str.strip).rename_axis(index="videos", columns=None)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the table as CSV, and beside it a JSON of the same stem with root, settings and report.
+
+        The root is kept relative to the CSV where both lie in one project, so that a clone can be moved. A relative
+        `path` lies under the clone. Returns the CSV's path. Raises `DataError` for another ending than `.csv`.
+        """
+        path = output_path(path)
+        if path.suffix.lower() != ".csv":
+            raise DataError(f"{path} should end in .csv: a manifest is a CSV with a JSON of the same name beside it.")
+        root, folder = Path(os.path.abspath(self.root)), Path(os.path.abspath(path.parent))
+        together = root.is_relative_to(folder) or (root.is_relative_to(ROOT) and folder.is_relative_to(ROOT))
+        kept = Path(os.path.relpath(root, folder)) if together else root
+        report = self.report.to_dict("records")
+        write_json(
+            path.with_suffix(".json"),
+            {"root": kept.as_posix(), "videos": len(self.table), "settings": self.settings, "report": report},
+        )
+        with atomic_path(path) as temporary:
+            self.table.to_csv(temporary, index=False, lineterminator="\n")
+        return path
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None) -> Manifest:
+        """Read a manifest. `root` replaces the folder its paths are relative to (say, on another machine).
+
+        Without `root`: the one in the JSON beside it, else the CSV's own folder. Whether the videos are there is seen
+        when they are read. Raises `DataError` for a missing file or column, an unknown label, or a path that leaves the
+        root (text alone is judged: a link inside the root may lead anywhere).
+        """
+        path = find_input(path)
+        beside = read_json(path.with_suffix(".json")) if path.with_suffix(".json").exists() else None
+        beside = beside if isinstance(beside, dict) and "settings" in beside else {}
+        base = find_input(root) if root is not None else Path(os.path.normpath(path.parent / beside.get("root", "")))
+        table, bad = complete_table(read_csv(path), base, str(path))
+        if bad:
+            raise DataError(f"{path}: {bad[0][1]} ({bad[0][0]}). Mend that line, or make the manifest again.")
+        left_out = [(line["path"], line["problem"]) for line in beside.get("report", [])]
+        return cls(base, table, _report(left_out), beside.get("settings", {}))
+
+
+def build_manifest(root: str | os.PathLike[str], layout: str = "auto") -> Manifest:
+    """Make the table of all videos under a folder, or of those in a CSV, without opening, copying or moving one.
+
+    layout: "ffpp" (FaceForensics++: official tree or flat mirror, any subset, DFD actors), "celebdf" (Celeb-DF v2),
+    "dfdc", "plain" (real/ and fake/ at any depth, with an optional metadata.csv at the top: path, label, method, group,
+    ids, mask, …), "csv" (`root` is a CSV file with path and label, paths relative to its folder), or "auto".
+
+    A file that is unknown, unreadable or misnamed is a row of the report. An empty file keeps its row in the table and
+    is in the report too. Folders named train, val and test fill the column split, except in DFDC.
+    Raises `DataError` when nothing is there, the layout is not known, or a listed path leaves the root.
+    """
+    place = find_input(root)
+    if layout not in LAYOUTS:
+        raise DataError(f"There is no layout {layout!r}. Choose one of: {', '.join(LAYOUTS)}.")
+    if place.is_dir() and layout != "csv":
+        tree = walk_tree(place)
+        layout = detect_layout(tree) if layout == "auto" else layout
+        found = {"ffpp": read_ffpp, "celebdf": read_celeb, "dfdc": read_dfdc, "plain": _read_plain}[layout](tree)
+        problems = [*tree.problems, *found.problems]
+        problems += other_problems([path for path in tree.others if path not in found.used])
+        raw = pd.DataFrame(found.rows, columns=list(COLUMNS)) if isinstance(found.rows, list) else found.rows
+        base, source = place, str(place)
+    elif place.is_file() and layout in ("auto", "csv") and place.suffix.lower() in (".csv", ".tsv", ".txt"):
+        layout, found, problems, base, source = "csv", Found(), [], place.parent, str(place)
+        raw = read_csv(place)
+    else:
+        raise DataError(f"{place} is no folder of videos and no CSV for the layout {layout!r}. Give either.")
+    table, bad = complete_table(raw, base, source, names=found.notes, folder_splits=layout != "dfdc")
+    problems += bad
+    if layout == "csv":
+        table, more = _look(table, base)
+        problems += more
+    if table.empty:
+        first = f"; the first: {problems[0][0]}: {problems[0][1]}" if problems else ""
+        raise DataError(
+            f"{source} gave no video ({len(problems)} files were left out{first}). Check folder and layout."
+        )
+    table = table.sort_values("path", kind="stable", ignore_index=True)
+    settings = {"layout": layout, "notes": found.notes}
+    return Manifest(base, table, _report(sorted(set(problems))), settings)
+
+
+def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """A CSV as text, column names in lower case, anyone's names of the path column understood.
+
+    Comma, semicolon or tab by its first line. Raises `DataError` when it cannot be read or names no path.
+    """
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            head = file.readline()
+        mark = max(",;\t", key=head.count)
+        table = pd.read_csv(
+            path, sep=mark, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True
+        )
+    except (OSError, ValueError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read as a CSV ({error}). Save it as UTF-8 with a line of names.") from error
+    names = [str(name).strip().lower() for name in table.columns]
+    table.columns = [_ALIASES.get(name, name) if "path" not in names else name for name in names]
+    if list(table.columns).count("path") != 1:
+        raise DataError(f"{path} needs one column path; it has {', '.join(names)}. Name it in the first line.")
+    return table
+
+
+def complete_table(
+    raw: pd.DataFrame, root: Path | None, source: str, names: list[str] | None = None, folder_splits: bool = True
+) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
+    """A table as text → the columns of a manifest, and the lines that had to be left out.
+
+    Label, method, compression and split come from the folder names where the table has none, ids from file names that
+    follow a known data set's way (then `names` gets a note). `root` None: paths are taken as they are written.
+    Raises `DataError` for a path that leaves the root.
+    """
+    table = pd.DataFrame(index=pd.RangeIndex(len(raw)))
+    for column in COLUMNS:
+        given = raw[column].reset_index(drop=True) if column in raw else pd.Series("", index=table.index)
+        table[column] = given.fillna("").astype(str).str.strip() if column not in ("path", "mask") else given.fillna("")
+    if root is not None:
+        for column in ("path", "mask"):
+            table[column] = _clean_paths(table[column].astype(str), root, source)
+    from_folders = pd.DataFrame(
+        [read_folders(folder) for folder in table["path"].astype(str).str.rpartition("/")[0]],
+        columns=["label", "method", "compression", "split"],
+    )
+    labels = table["label"].str.lower().map(_LABELS)
+    labels = labels.where(table["label"] != "", from_folders["label"].astype("float64"))
+    known = labels.notna() & (table["path"] != "")
+    bad = [
+        (path, f"its label {label!r} is neither 0/real nor 1/fake")
+        if path
+        else (f"line {line + 2}", "it names no file")
+        for line, path, label in table.loc[~known, ["path", "label"]].itertuples()
+    ]
+    for column in ("method", "compression"):
+        table[column] = table[column].where(table[column] != "", from_folders[column])
+    table["method"] = table["method"].where(labels == 1, "").mask((labels == 1) & (table["method"] == ""), "unknown")
+    table["dataset"] = table["dataset"].where(table["dataset"] != "", "plain")
+    for column in ("split", "official_split"):
+        table[column] = table[column].str.lower().replace(_SPLITS)
+    if folder_splits and (table["split"] == "").all() and from_folders["split"].replace("", None).nunique() > 1:
+        table["split"] = from_folders["split"]
+    table["label"] = labels
+    table = table[known].reset_index(drop=True)
+    types = {column: "int64" if column == "label" else "str" for column in COLUMNS}
+    return _ids_from_names(table.astype(types), names), bad
+
+
+def _ids_from_names(table: pd.DataFrame, notes: list[str] | None) -> pd.DataFrame:
+    """Fill ids where nothing is known and most fakes are named as a known data set names them."""
+    free = (table["ids"] == "") & (table["group"] == "")
+    fake = free & (table["label"] == 1)
+    if not fake.any():
+        return table
+    stems = table["path"].map(stem_of)
+    for scheme, (real_name, fake_name, before) in SCHEMES.items():
+        matches = stems.where(free & ~fake, "").map(real_name.fullmatch)
+        matches = matches.mask(fake, stems.map(fake_name.fullmatch))
+        hits = free & matches.notna()
+        if (hits & fake).sum() * 2 >= fake.sum():
+            table.loc[hits, "ids"] = [";".join(before + name.lower() for name in m.groups()) for m in matches[hits]]
+            if notes is not None:
+                notes.append(
+                    f"{hits.sum()} files are named as in {scheme}: the people in them were read from the names."
+                )
+            break
+    return table
+
+
+def _clean_paths(paths: pd.Series, root: Path, source: str) -> pd.Series:
+    """Paths relative to the root in POSIX form. Raises `DataError` for one that leaves it."""
+    odd = paths.str.contains(r"^[A-Za-z]:|\\|\x00|(?:^|/)\.{0,2}(?:/|$)", regex=True) & (paths != "")
+    cleaned = paths.copy()
+    for index, path in paths[odd].items():
+        text = path.replace("\\", "/") if "\\" in path and not os.path.lexists(root / path) else path
+        if os.path.isabs(text) and "\0" not in text:
+            text = Path(os.path.relpath(text, root)).as_posix()
+        text = posixpath.normpath(text)
+        if text.split("/")[0] in ("..", ".") or text.startswith("/") or "\0" in text or text[1:3] == ":/":
+            raise DataError(
+                f"{source} names {path!r}, which is not under {root}. Paths are relative to that folder: "
+                "put the CSV at the top of the folder that holds the videos, and leave out the others."
+            )
+        cleaned[index] = text
+    return cleaned
+
+
+def _look(table: pd.DataFrame, root: Path) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
+    """Leave out rows of a CSV that are listed again or whose file is not there."""
+    again = table["path"].duplicated()
+    problems = [(path, "listed again: its first line was taken") for path in table.loc[again, "path"]]
+    table = table[~again]
+    states = pd.Series([file_problem(root / path) for path in table["path"]], index=table.index, dtype="str")
+    problems += list(zip(table.loc[states != "", "path"], states[states != ""], strict=True))
+    return table[states.isin(["", EMPTY])].reset_index(drop=True), problems
+
+
+def _read_plain(tree: Tree) -> Found:
+    """real/ and fake/ at any depth; a metadata.csv at the top adds to what the folders say, or stands in for them."""
+    found = Found()
+    videos = [path for path in tree.videos if not {"mask", "masks"} & set(path.lower().split("/")[:-1])]
+    table = pd.DataFrame({"path": pd.Series(videos, dtype="str")})
+    beside = next((path for path in tree.others if path.lower() == "metadata.csv"), None)
+    if beside:
+        found.used.add(beside)
+        listed = read_csv(tree.root / beside)
+        for column in {"path", "mask"} & set(listed):
+            listed[column] = _clean_paths(listed[column], tree.root, str(tree.root / beside))
+        again = listed["path"].duplicated() & (listed["path"] != "")
+        found.problems += [
+            (path, f"listed again in {beside}: its first line was taken") for path in listed["path"][again]
+        ]
+        listed = listed[~again]
+        there = set(tree.videos)
+        absent = sorted(set(listed["path"]) - there - {path for path, _ in tree.problems} - {""})
+        found.problems += [(path, f"listed in {beside}, but there is no such video") for path in absent]
+        unnamed = int((listed["path"] == "").sum())
+        found.problems += [(beside, f"{unnamed} lines name no file")] if unnamed else []
+        table = listed[listed["path"].isin(there)].merge(table, on="path", how="outer").fillna("")
+        if "mask" in table:
+            files = there | set(tree.others)
+            lost = (table["mask"] != "") & ~table["mask"].isin(files)
+            found.problems += [(p, f"its mask {m} is not there") for p, m in table.loc[lost, ["path", "mask"]].values]
+            table["mask"] = table["mask"].mask(lost, "")
+            found.used |= set(table["mask"])
+    labels = pd.Series([read_folders(path.rpartition("/")[0])[0] for path in table["path"]], dtype="float64")
+    given = table["label"].str.strip().str.lower() if "label" in table else pd.Series("", index=table.index)
+    against = (given != "") & labels.notna() & (given.map(_LABELS) != labels) & given.isin(_LABELS)
+    why = f"{beside} gives it the other label than its folder: left out until one is mended"
+    found.problems += [(path, why) for path in table["path"][against]]
+    nowhere = (given == "") & labels.isna()
+    found.problems += [(path, "not under real/ or fake/, or under both") for path in table["path"][nowhere]]
+    found.rows = table[~(against | nowhere)]
+    spoken_for = found.used | set(table["path"])
+    stray = [path for path in tree.videos if path not in spoken_for]
+    found.problems += [(path, "a mask that no line of metadata.csv names") for path in stray]
+    return found
+
+
+def _report(problems: list[tuple[str, str]]) -> pd.DataFrame:
+    return pd.DataFrame(problems, columns=["path", "problem"], dtype="str")

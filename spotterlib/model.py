@@ -1,0 +1,259 @@
+"""SpotterNet: EfficientNet-B0 on every frame, a bidirectional GRU over them, one verdict; and its checkpoints."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from efficientnet_pytorch import EfficientNet
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from .project import ROOT, CheckpointError, atomic_path, file_sha256, pick_device, write_json
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+"""ImageNet's channel means and deviations for RGB in 0…1 (spec.md)."""
+
+FEATURES = 1280
+DEFAULT_CHECKPOINT = ROOT / "checkpoints" / "spotter_v1.safetensors"
+
+
+def normalise(frames: torch.Tensor) -> torch.Tensor:
+    """uint8 RGB (…, 3, H, W) → float32, ImageNet mean and deviation."""
+    mean = torch.tensor(MEAN, device=frames.device).view(3, 1, 1)
+    std = torch.tensor(STD, device=frames.device).view(3, 1, 1)
+    return (frames.float() / 255 - mean) / std
+
+
+class SpotterNet(nn.Module):
+    """Frames of one face → clip logits and frame logits.
+
+    Input (B, T, 3, 224, 224) float, normalised, and valid (B, T) bool; a frame that is not valid has no influence.
+    Output: clip logits (B, 2) for real, fake; frame logits (B, T) for fake, from a head on the 1280 features before the
+    GRU, 0 where not valid.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = EfficientNet.from_name("efficientnet-b0", include_top=False)
+        self.backbone.set_swish(memory_efficient=False)
+        self.gru = nn.GRU(FEATURES, 512, num_layers=2, batch_first=True, bidirectional=True, dropout=0.3)
+        self.head = nn.Sequential(
+            nn.Linear(2048, 512), nn.ReLU(), nn.Dropout(0.5), nn.Linear(512, 128), nn.ReLU(), nn.Dropout(0.3), nn.Linear(128, 2)
+        )
+        self.frame_head = nn.Sequential(nn.Dropout(0.3), nn.Linear(FEATURES, 1))
+        self.frozen = 0  # modules of `stages()` that do not train
+
+    def stages(self) -> list[nn.Module]:
+        """The backbone's parts from the picture on: stem, 16 blocks, last convolution (18 in all)."""
+        trunk = self.backbone
+        return [
+            nn.ModuleList([trunk._conv_stem, trunk._bn0]),
+            *trunk._blocks,
+            nn.ModuleList([trunk._conv_head, trunk._bn1]),
+        ]
+
+    def freeze(self, count: int) -> SpotterNet:
+        """Let the first `count` of the 18 stages neither learn nor move their batch-norm statistics."""
+        self.frozen = count
+        for number, stage in enumerate(self.stages()):
+            stage.requires_grad_(number >= count)
+        return self.train(self.training)
+
+    def train(self, mode: bool = True) -> SpotterNet:
+        """As torch's, except that frozen stages stay in evaluation mode, batch-norm and stochastic depth included."""
+        super().train(mode)
+        for stage in self.stages()[: self.frozen]:
+            stage.eval()
+        return self
+
+    def feature_maps(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (N, 3, 224, 224) → maps (N, 1280, 7, 7) after the last convolution, its norm and activation."""
+        trunk = self.backbone
+        x = trunk._swish(trunk._bn0(trunk._conv_stem(images)))
+        for number, block in enumerate(trunk._blocks):
+            # stochastic depth grows with depth, and is off in a frozen block
+            rate = trunk._global_params.drop_connect_rate * number / len(trunk._blocks) if block.training else 0.0
+            x = block(x, drop_connect_rate=rate)
+        return trunk._swish(trunk._bn1(trunk._conv_head(x)))
+
+    def clip_logits(self, features: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+        """Features (B, T, 1280) and valid (B, T) → clip logits (B, 2)."""
+        with torch.autocast(features.device.type, enabled=False):
+            features = features.float()
+            order = torch.argsort((~valid).int(), dim=1, stable=True)  # the valid frames first, in order
+            packed_features = features.gather(1, order[..., None].expand_as(features))
+            lengths = valid.sum(1).clamp(min=1)
+            packed = nn.utils.rnn.pack_padded_sequence(packed_features, lengths.cpu(), batch_first=True, enforce_sorted=False)
+            states, _ = nn.utils.rnn.pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=features.shape[1])
+            there = (torch.arange(features.shape[1], device=features.device)[None] < lengths[:, None])[..., None]
+            mean = (states * there).sum(1) / lengths[:, None]
+            peak = states.masked_fill(~there, -torch.inf).amax(1)
+            return self.head(torch.cat([mean, peak], dim=1))
+
+    def frame_logits(self, features: torch.Tensor) -> torch.Tensor:
+        """Features (…, 1280) → frame logits (…)."""
+        with torch.autocast(features.device.type, enabled=False):
+            return self.frame_head(features.float()).squeeze(-1)
+
+    def forward(self, frames: torch.Tensor, valid: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        if valid is None:
+            valid = torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device)
+        pooled = self.feature_maps(frames[valid].contiguous(memory_format=torch.channels_last)).mean((2, 3)).float()
+        features = pooled.new_zeros(*frames.shape[:2], FEATURES)
+        features[valid] = pooled
+        return self.clip_logits(features, valid), self.frame_logits(features) * valid
+
+
+def load_imagenet(net: SpotterNet, path: str | os.PathLike[str]) -> SpotterNet:
+    """Put ImageNet weights (an `efficientnet_pytorch` B0 state dict as safetensors) into the backbone."""
+    state = {k: v for k, v in read_tensors(path).items() if not k.startswith("_fc.")}
+    try:
+        net.backbone.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path} does not hold EfficientNet-B0 weights: {error}") from error
+    return net
+
+
+def read_tensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file. Raises `CheckpointError` when it is missing or damaged."""
+    try:
+        return load_file(path)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"There is no checkpoint at {path}.") from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is no whole safetensors file ({error}). Copy or download it again.") from error
+
+
+def save_checkpoint(path: str | os.PathLike[str], net: SpotterNet, card: dict) -> Path:
+    """Write `path` (weights: fp16, batch-norm in fp32) and its card, the same name ending in .json; returns `path`.
+
+    The card gets the weights' sha256, and must have `thresholds` {t_low, t_high} and `calibration` {clip, frame}, each
+    {scale, bias}.
+    """
+    path = Path(path)
+    norm = {f"{name}." for name, module in net.named_modules() if isinstance(module, nn.BatchNorm2d)}
+    state = {}
+    for key, value in net.state_dict().items():
+        keep = not value.is_floating_point() or any(key.startswith(name) for name in norm)
+        state[key] = (value if keep else value.half()).detach().cpu().contiguous().clone()
+    with atomic_path(path) as temporary:
+        save_file(state, temporary)
+    write_json(path.with_suffix(".json"), {**card, "sha256": file_sha256(path)})
+    return path
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A loaded checkpoint: the net in evaluation mode on its device, and its card."""
+
+    net: SpotterNet
+    card: dict
+    device: str
+    name: str
+
+    @property
+    def thresholds(self) -> tuple[float, float]:
+        """(t_low, t_high): REAL at p ≤ t_low, FAKE at p ≥ t_high."""
+        return float(self.card["thresholds"]["t_low"]), float(self.card["thresholds"]["t_high"])
+
+    def calibrated(self, logits: np.ndarray, head: str) -> np.ndarray:
+        """Probabilities of "fake" (N,) for raw logits (N,) of the head "clip" or "frame"."""
+        fitted = self.card["calibration"][head]
+        scaled = np.asarray(logits, np.float64) * fitted["scale"] + fitted["bias"]
+        return 0.5 * (1 + np.tanh(scaled / 2))
+
+    def clip_logits(self, clips: np.ndarray, valid: np.ndarray | None = None, batch: int = 4) -> tuple[np.ndarray, np.ndarray]:
+        """Raw logits of uint8 (N, T, 224, 224, 3): clips (N,) as fake − real, and frames (N, T); NaN where nothing is valid."""
+        clips = np.asarray(clips)
+        if clips.ndim != 5 or clips.shape[2:] != (224, 224, 3) or clips.dtype != np.uint8:
+            raise ValueError(f"clips must be uint8 (N, T, 224, 224, 3), not {clips.dtype} {clips.shape}")
+        valid = np.ones(clips.shape[:2], bool) if valid is None else np.asarray(valid, bool)
+        if valid.shape != clips.shape[:2]:
+            raise ValueError(f"valid must be bool {clips.shape[:2]}, not {valid.shape}")
+        whole = np.full(len(clips), np.nan, np.float32)
+        frames = np.full(clips.shape[:2], np.nan, np.float32)
+        usable = np.flatnonzero(valid.any(1))
+        for start in range(0, len(usable), batch):
+            rows = usable[start : start + batch]
+            mask = torch.from_numpy(valid[rows]).to(self.device)
+            pictures = torch.from_numpy(clips[rows]).to(self.device).permute(0, 1, 4, 2, 3)
+            with torch.inference_mode():
+                logits, each = self.net(normalise(pictures), mask)
+            whole[rows] = (logits[:, 1] - logits[:, 0]).float().cpu().numpy()
+            frames[rows] = torch.where(mask, each, torch.nan).float().cpu().numpy()
+        return whole, frames
+
+    def score_clips(self, clips: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
+        """Calibrated probability of "fake", float64 (N,), of uint8 RGB clips (N, T, 224, 224, 3).
+
+        valid: bool (N, T); a clip without a valid frame is NaN (not scored), never a guess.
+        """
+        return self.calibrated(self.clip_logits(clips, valid)[0], "clip")
+
+    def score_frames(self, frames: np.ndarray) -> np.ndarray:
+        """Calibrated probability of "fake", float64 (N,), of single uint8 RGB crops (N, 224, 224, 3)."""
+        frames = np.asarray(frames)
+        if frames.ndim != 4 or frames.shape[1:] != (224, 224, 3) or frames.dtype != np.uint8:
+            raise ValueError(f"frames must be uint8 (N, 224, 224, 3), not {frames.dtype} {frames.shape}")
+        found = np.full(len(frames), np.nan)
+        for start in range(0, len(frames), 64):
+            pictures = torch.from_numpy(frames[start : start + 64]).to(self.device).permute(0, 3, 1, 2)
+            with torch.inference_mode():
+                pictures = normalise(pictures).contiguous(memory_format=torch.channels_last)
+                features = self.net.feature_maps(pictures).mean((2, 3))
+                found[start : start + 64] = self.net.frame_logits(features).float().cpu().numpy()
+        return self.calibrated(found, "frame")
+
+
+def read_card(path: str | os.PathLike[str]) -> dict:
+    """The card beside a checkpoint. Raises `CheckpointError` when it is missing, no JSON, or lacks what a verdict needs."""
+    place = Path(path).with_suffix(".json")
+    try:
+        card = json.loads(place.read_text(encoding="utf-8"))
+        t_low, t_high = (float(card["thresholds"][k]) for k in ("t_low", "t_high"))
+        fitted = [float(card["calibration"][head][k]) for head in ("clip", "frame") for k in ("scale", "bias")]
+        sane = 0 < t_low <= t_high < 1 and np.isfinite(fitted).all() and isinstance(card["sha256"], str)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{place} is missing: a checkpoint is useless without its card. Restore it.") from error
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise CheckpointError(f"{place} is no card of a Spotter checkpoint ({error!r}). Restore it.") from error
+    if not sane:
+        raise CheckpointError(f"{place} has thresholds or a calibration that make no sense. Restore it.")
+    return card
+
+
+def load_checkpoint(path: str | os.PathLike[str] | None = None, device: str = "auto") -> Detector:
+    """Load a checkpoint (the shipped one when `path` is None), checked against its card, ready to score.
+
+    Raises `CheckpointError` when a file is missing or damaged, the sha256 differs from the card's, the shapes do not fit
+    or a weight is not finite. Only tensors are read; nothing in a file is executed.
+    """
+    place = Path(path).expanduser() if path is not None else DEFAULT_CHECKPOINT
+    if not place.is_absolute() and not place.exists():
+        place = ROOT / place
+    if not place.is_file():
+        raise CheckpointError(f"There is no checkpoint at {place}. Give the path of a .safetensors file, or train one (03).")
+    if place.suffix != ".safetensors":
+        raise CheckpointError(f"{place} is not a .safetensors file; Spotter reads no pickles. Convert it first.")
+    card = read_card(place)
+    if file_sha256(place) != card["sha256"]:
+        raise CheckpointError(f"{place} is not the file its card describes (sha256 differs). Restore both together.")
+    state = read_tensors(place)
+    broken = [key for key, value in state.items() if value.is_floating_point() and not torch.isfinite(value).all()]
+    if broken:
+        raise CheckpointError(f"{place} has weights that are no numbers ({broken[0]}). Restore it.")
+    net = SpotterNet()
+    try:
+        net.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in state.items()})
+    except RuntimeError as error:
+        raise CheckpointError(f"{place} does not fit SpotterNet: {error}") from error
+    chosen = pick_device(device)
+    net = net.eval().requires_grad_(False).to(chosen, memory_format=torch.channels_last)
+    return Detector(net, card, chosen, place.stem)

@@ -1,0 +1,271 @@
+"""Widgets for a notebook: scrub through a clip with its evidence beside it, and a box that takes a video to scan.
+
+Slider, play and caption stay alive in a page without a kernel, wherever a widget manager is loaded: every frame is an
+`Image` with its caption in a `Stack`, and the browser itself links the slider to it. Opacity, threshold, style and the
+choice of a face need a running kernel.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+import numpy as np
+from IPython.display import display
+
+from . import _draw as draw
+from ._page import describe
+from ._sheet import face_sheet
+from .project import SpotterError, atomic_path, output_path
+from .render import OPACITY, THRESHOLD, artifact_share, contact_sheet, export_page, overlay_heatmap, write_diagnostic_video
+
+if TYPE_CHECKING:
+    from .faces import FaceClip
+    from .scan import ScanReport
+
+KEPT = 96
+"""Frames of a face that a scrubber holds, about 3 MB: beyond that, those of the strongest windows."""
+SIDE, STRIP, SHOWN = 224, 36, 560  # px: a crop, the timeline, and the width on the screen
+
+
+def _verdict_html(report: Any) -> str:
+    color = "rgb({}, {}, {})".format(*draw.VERDICTS[report.label])
+    certain = "" if report.confidence is None else f"<b>{report.confidence:.0f} % confidence</b> &nbsp;"
+    name = escape(Path(report.video).name.encode("utf-8", "replace").decode())
+    badge = f'<span style="background:{color};color:#fff;font-weight:700;padding:2px 10px;border-radius:5px">{escape(report.label)}</span>'
+    reason = f'<div style="line-height:1.4">{escape(report.reason)}</div>' if report.reason else ""
+    return f'<div style="font-size:15px;line-height:2">{badge} &nbsp;{certain}<span style="color:#5c636d">{name}</span></div>{reason}'
+
+
+def _show_picture(picture: np.ndarray, text: str) -> None:
+    """Show uint8 RGB (H, W, 3) with `text` as its alternative; a static picture that every viewer of notebooks shows."""
+    jpeg = base64.b64encode(draw.encode_jpeg(picture)).decode("ascii")
+    display({"image/jpeg": jpeg, "text/plain": text}, metadata={"image/jpeg": {"alt": text}}, raw=True)
+
+
+@dataclass(frozen=True)
+class ScrubberView:
+    """The widgets of one display of a scrubber; `box` holds them all."""
+
+    box: widgets.VBox
+    play: widgets.Play
+    slider: widgets.IntSlider
+    stack: widgets.Stack
+    opacity: widgets.FloatSlider
+    threshold: widgets.FloatSlider
+    style: widgets.Dropdown
+    face: widgets.Dropdown
+
+
+class FrameScrubber:
+    """Original and evidence side by side, frame by frame, with the scores over time below; show it as a cell's last line.
+
+    shown: a `ScanReport`, or a `FaceClip` with heatmaps, float (T, 7, 7) raw values ≥ 0, and scores, float (T,) 0 … 1,
+    NaN unknown. One heatmap scale for all frames: the report's, or the largest value. Every display is a fresh set of
+    widgets (a Play that is shown twice stops playing), followed by a contact sheet as a static text alternative.
+    Raises `ValueError` when heatmaps or scores do not have one entry a frame.
+    """
+
+    def __init__(self, shown: ScanReport | FaceClip, heatmaps: np.ndarray | None = None, scores: np.ndarray | None = None) -> None:
+        self.report: ScanReport | None = shown if hasattr(shown, "faces") else None
+        if self.report is not None:
+            self.faces: list[Any] = list(self.report.faces)
+            self.scale, self.end = float(self.report.heatmap_scale), draw.end_of(self.report.times)
+        else:
+            self.faces = [_as_face(shown, heatmaps, scores)]
+            top = float(self.faces[0].heatmaps.max(initial=0))
+            self.scale, self.end = top if top > 0 else 1.0, draw.end_of(self.faces[0].track.times)
+        self.rows = [draw.kept_rows(face, KEPT) for face in self.faces]
+
+    def picture(self, face: int, row: int, opacity: float = OPACITY, threshold: float = THRESHOLD, style: str = "grid") -> np.ndarray:
+        """Crop, crop with evidence, and the timeline below: uint8 RGB (262, 450, 3) of one row of a face's grid."""
+        return self._picture(face, row, opacity, threshold, style, self._timeline(face))
+
+    def _timeline(self, face: int) -> np.ndarray:
+        track, scores = self.faces[face].track, self.faces[face].frame_scores
+        seen = np.where(track.valid, scores, np.nan)
+        return draw.draw_timeline(draw.score_columns(track.times, seen, 2 * SIDE + 2, self.end), STRIP)
+
+    def _picture(self, face: int, row: int, opacity: float, threshold: float, style: str, timeline: np.ndarray) -> np.ndarray:
+        one = self.faces[face]
+        canvas = np.full((SIDE + 2 + STRIP, 2 * SIDE + 2, 3), 255, np.uint8)
+        canvas[SIDE + 2 :] = timeline
+        draw.put_mark(canvas[SIDE + 2 :], one.track.times[row] / self.end)
+        if one.track.valid[row]:
+            crop = one.clip.frames[row]
+            canvas[:SIDE, :SIDE] = crop
+            canvas[:SIDE, SIDE + 2 :] = overlay_heatmap(crop, one.heatmaps[row], self.scale, None, opacity, threshold, style)
+        else:
+            for left in (0, SIDE + 2):
+                canvas[:SIDE, left : left + SIDE] = (43, 46, 52)
+                text_left = left + (SIDE - draw.text_width("no face found here", 15)) // 2
+                draw.put_text(canvas, "no face found here", text_left, SIDE // 2, 15, draw.PALE)
+        return canvas
+
+    def caption(self, face: int, row: int) -> str:
+        """What stands below the picture of one row of a face's grid, as HTML."""
+        one = self.faces[face]
+        score, found = one.frame_scores[row], bool(one.track.valid[row])
+        share = f"{artifact_share(one.heatmaps[row], self.scale):.0f} %" if found else "–"
+        fields = {
+            "frame": f"{one.track.frames[row]}",
+            "time": f"{one.track.times[row]:.2f} s",
+            "score": f"{score:.2f}" if found and np.isfinite(score) else "–",
+            "face": "found" if found else "not found",
+            "artifacts": share,
+        }
+        words = " &nbsp; ".join(f"{name} <b>{value}</b>" for name, value in fields.items())
+        return f'<div style="font-variant-numeric:tabular-nums;line-height:1.6">{words}</div>'
+
+    def build(self) -> ScrubberView:
+        """A fresh set of widgets. Raises `ValueError` when there is no face to show."""
+        if not self.faces:
+            raise ValueError("No face was found in this video: there is nothing to scrub. Its contact sheet shows plain frames.")
+        fixed = widgets.Layout(width="240px")
+        opacity = widgets.FloatSlider(OPACITY, min=0, max=1, step=0.05, description="Opacity", continuous_update=False, layout=fixed)
+        threshold = widgets.FloatSlider(THRESHOLD, min=0, max=0.9, step=0.05, description="Threshold", continuous_update=False, layout=fixed)
+        style = widgets.Dropdown(options=["grid", "smooth"], description="Style", layout=widgets.Layout(width="180px"))
+        choices = [(str(number + 1), number) for number in range(len(self.faces))]
+        face = widgets.Dropdown(options=choices, description="Face", layout=widgets.Layout(width="160px"))
+        last = len(self.rows[0]) - 1
+        steps = np.diff(self.faces[0].track.times)
+        interval = int(np.clip(1000 * np.median(steps), 80, 400)) if len(steps) else 200
+        play = widgets.Play(min=0, max=last, interval=interval, repeat=True)
+        slider = widgets.IntSlider(min=0, max=last, readout=False, layout=widgets.Layout(width=f"{SHOWN - 150}px"))
+        stack = widgets.Stack(layout=widgets.Layout(width=f"{SHOWN + 10}px"))
+
+        def pictures() -> list[bytes]:
+            timeline, chosen = self._timeline(face.value), self.rows[face.value]
+            drawn = (self._picture(face.value, row, opacity.value, threshold.value, style.value, timeline) for row in chosen)
+            return [draw.encode_jpeg(picture) for picture in drawn]
+
+        def fill() -> None:
+            captions = [widgets.HTML(self.caption(face.value, row)) for row in self.rows[face.value]]
+            size = widgets.Layout(width=f"{SHOWN}px", height=f"{round(SHOWN * (SIDE + 2 + STRIP) / (2 * SIDE + 2))}px")
+            images = [widgets.Image(value=jpeg, format="jpeg", layout=size) for jpeg in pictures()]
+            stack.children = [widgets.VBox(pair) for pair in zip(images, captions, strict=True)]
+
+        def repaint(_: Any) -> None:
+            for pair, jpeg in zip(stack.children, pictures(), strict=True):
+                pair.children[0].value = jpeg
+
+        def change_face(_: Any) -> None:
+            time = self.faces[shown_face[0]].track.times[self.rows[shown_face[0]][slider.value]]
+            shown_face[0] = face.value
+            times = self.faces[face.value].track.times[self.rows[face.value]]
+            stack.selected_index = None  # never past the end while the pictures change
+            fill()
+            play.max = slider.max = len(times) - 1
+            slider.value = stack.selected_index = play.value = int(np.argmin(np.abs(times - time)))
+
+        shown_face = [0]
+        fill()
+        scores = np.nan_to_num(self.faces[0].frame_scores[self.rows[0]], nan=-1.0)
+        slider.value = play.value = stack.selected_index = int(np.argmax(scores))  # open on the most telling frame
+        widgets.jslink((play, "value"), (slider, "value"))
+        widgets.jsdlink((slider, "value"), (stack, "selected_index"))
+        for control in (opacity, threshold, style):
+            control.observe(repaint, names="value")
+        face.observe(change_face, names="value")
+        tuned = [face] if len(self.faces) > 1 else []
+        head = [widgets.HTML(_verdict_html(self.report))] if self.report is not None else []
+        settings = widgets.HBox([*tuned, style, opacity, threshold], layout=widgets.Layout(flex_flow="row wrap", width="720px"))
+        box = widgets.VBox([*head, stack, widgets.HBox([play, slider]), settings])
+        return ScrubberView(box, play, slider, stack, opacity, threshold, style, face)
+
+    def sheet(self) -> tuple[np.ndarray, str]:
+        """The static alternative: a contact sheet, uint8 RGB (H, W, 3), and what it says in words."""
+        if self.report is not None:
+            return contact_sheet(self.report), describe(self.report)
+        seen = int(self.faces[0].track.valid.sum())
+        return face_sheet(self.faces[0], self.scale), f"The most telling of {seen} frames with a face, each beside its evidence."
+
+    def _ipython_display_(self) -> None:
+        if self.faces:
+            display(self.build().box)
+        else:
+            display(widgets.HTML(_verdict_html(self.report)))
+        _show_picture(*self.sheet())
+
+
+def _as_face(clip: FaceClip, heatmaps: np.ndarray | None, scores: np.ndarray | None) -> SimpleNamespace:
+    """A clip with its heatmaps and scores, in the shape of a report's face."""
+    count = len(clip.times)
+    heatmaps = np.zeros((count, 7, 7), np.float32) if heatmaps is None else np.asarray(heatmaps, np.float32)
+    scores = np.full(count, np.nan) if scores is None else np.asarray(scores, np.float64)
+    if len(heatmaps) != count or len(scores) != count:
+        raise ValueError(f"{count} frames need as many heatmaps and scores, not {len(heatmaps)} and {len(scores)}")
+    track = SimpleNamespace(times=clip.times, frames=np.arange(count), valid=clip.valid)
+    return SimpleNamespace(track=track, clip=clip, heatmaps=heatmaps, frame_scores=scores, windows=())
+
+
+def examine(path: str | os.PathLike[str], checkpoint: Any = None, device: str = "auto") -> FrameScrubber:
+    """Scan a video and show it: `examine("my.mp4")` as the last line of a cell. Raises what `scan_video` raises."""
+    from .scan import scan_video
+
+    return FrameScrubber(scan_video(path, checkpoint=checkpoint, device=device))
+
+
+class ScanBox(widgets.VBox):
+    """A box in a notebook: name a video or choose a file, press Scan, and see the verdict with its evidence.
+
+    The diagnostic video and the page to hand on go to `runs/`, uploads to `runs/uploads/`. Without a browser (a run by
+    papermill) it is merely shown. `report` holds the last `ScanReport`.
+    """
+
+    def __init__(self) -> None:
+        self.path = widgets.Text(placeholder="path of a video on this machine", layout=widgets.Layout(width="420px"))
+        self.upload = widgets.FileUpload(accept="video/*,.mkv,.avi,.mpg,.mpeg,.wmv,.flv,.ts", multiple=False, description="or choose a file")
+        self.upload.layout.width = "170px"
+        self.button = widgets.Button(description="Scan", button_style="primary", layout=widgets.Layout(width="90px"))
+        self.state = widgets.HTML()
+        self.output = widgets.Output()
+        self.report: ScanReport | None = None
+        self.button.on_click(self._scan)
+        row = widgets.HBox([self.path, self.upload, self.button], layout=widgets.Layout(flex_flow="row wrap"))
+        super().__init__([row, self.state, self.output])
+
+    def chosen(self) -> Path | str:
+        """The video named, else the file chosen (kept under `runs/uploads/`). Raises `SpotterError` when there is none."""
+        if self.path.value.strip():
+            return self.path.value.strip()
+        if not self.upload.value:
+            raise SpotterError("Nothing to scan yet: type the path of a video, or choose a file.")
+        file = self.upload.value[0]
+        name = Path(file["name"].replace("\\", "/")).name
+        target = output_path(Path("runs/uploads") / (name if name not in ("", ".", "..") else "upload"))
+        with atomic_path(target) as temporary:
+            temporary.write_bytes(file["content"])
+        return target
+
+    def _scan(self, _: Any) -> None:
+        self.output.clear_output()
+        self.button.disabled = True
+        try:
+            with self.output:  # a defect shows its traceback here
+                self._show(self.chosen())
+        except SpotterError as error:
+            self.state.value = f'<div style="color:#a32020">{escape(str(error))}</div>'
+        finally:
+            self.button.disabled = False
+
+    def _show(self, path: Path | str) -> None:
+        self.state.value = "Scanning…"
+        scrubber = examine(path)
+        self.report = scrubber.report
+        display(scrubber)
+        self.state.value = "Writing the diagnostic video and the page…"
+        video = write_diagnostic_video(self.report)
+        page = export_page(self.report, video.with_suffix(".html"))
+        self.state.value = f"Diagnostic video: <code>{escape(str(video))}</code><br>Page to hand on: <code>{escape(str(page))}</code>"
+
+
+def upload_box() -> ScanBox:
+    """A `ScanBox`; show it as a cell's last line."""
+    return ScanBox()

@@ -1,0 +1,279 @@
+"""Train SpotterNet: `fit` yields one record an epoch, keeps the best checkpoint, and goes on where it was stopped."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from .dataset import ClipDataset, make_loader
+from .metrics import auc, choose_thresholds, fit_calibration
+from .model import MEAN, STD, SpotterNet, load_imagenet, normalise, read_tensors, save_checkpoint
+from .project import DataError, NotReadyError, atomic_path, pick_device, read_json, seed_everything, write_json
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Settings of one training run; the defaults are spec.md's."""
+
+    batch: int = 8  # rows a step; a row with its self-blended fake counts once
+    epochs: int = 25
+    lr: float = 1e-4
+    weight_decay: float = 1e-4
+    restart: int = 5  # epochs to the first warm restart (T₀); each period is twice the one before (T_mult = 2)
+    eta_min: float = 1e-6
+    gamma: float = 2.0  # of the focal loss
+    frame_weight: float = 0.5  # of the frame head's loss beside the clip head's
+    patience: int = 7  # epochs without gain before stopping
+    min_gain: float = 0.005  # in validation F1
+    clip_norm: float = 1.0
+    frozen: int = 14  # of 18 backbone stages, until `unfreeze_epoch`: the last 3 blocks and the last convolution train
+    unfreeze_epoch: int = 10  # from this epoch on the whole backbone trains (-1: never)
+    unfreeze_rate: float = 0.1  # the newly trained stages' rate, relative to lr
+    precision: str = "auto"  # "fp32", "bf16", "fp16", or bf16 where the hardware has it
+    workers: int = 0  # processes that prepare clips
+    seed: int = 0
+
+
+def focal_loss(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, gamma: float = 2.0) -> torch.Tensor:
+    """Focal loss (Lin et al., 2017) a sample: −w_y (1 − p_y)^γ log p_y, for logits (N, 2) and labels (N,) → (N,).
+
+    The class weights (2,) stand outside the focal term: inside it, a 1:4 ratio would weigh 22:1 at p = ½.
+    """
+    log_p = functional.log_softmax(logits.float(), dim=1).gather(1, labels[:, None]).squeeze(1)
+    return -weights[labels] * (1 - log_p.exp()).clamp(min=0) ** gamma * log_p
+
+
+def class_weights(data: ClipDataset) -> torch.Tensor:
+    """Weights (2,) for real and fake, inverse to how often a clip of each comes, with mean 1 over the clips."""
+    reals = sum(1 for row in data.rows if row["label"] == 0)
+    fakes = len(data.rows) - reals + reals * data.selfblend
+    if not reals or not fakes:
+        missing = "fake" if reals else "real"
+        raise DataError(f"The training part has no {missing} clip. Give it both, or train from reals with selfblend=1.")
+    return torch.tensor([(reals + fakes) / (2 * reals), (reals + fakes) / (2 * fakes)], dtype=torch.float32)
+
+
+def pick_precision(precision: str, device: str) -> str:
+    """ "no", "bf16" or "fp16" as Accelerate names them."""
+    if precision != "auto":
+        return "no" if precision == "fp32" else precision
+    if device.startswith("cuda"):
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    return "bf16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "no"
+
+
+def make_optimizer(net: SpotterNet, config: TrainConfig) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """AdamW with two parameter groups, and cosine annealing with warm restarts.
+
+    What trains from the start has lr; the stages that join at `unfreeze_epoch` have a group, and so a base rate, of
+    their own: the scheduler scales both, and the lower rate stays lower.
+    """
+    late = {id(p) for stage in net.stages()[: config.frozen] for p in stage.parameters()}
+    groups = [
+        {"params": [p for p in net.parameters() if id(p) not in late], "lr": config.lr},
+        {"params": [p for p in net.parameters() if id(p) in late], "lr": config.lr * config.unfreeze_rate},
+    ]
+    optimizer = torch.optim.AdamW([g for g in groups if g["params"]], weight_decay=config.weight_decay)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, config.restart, 2, config.eta_min)
+    return optimizer, schedule
+
+
+def fit(
+    config: TrainConfig,
+    train: ClipDataset,
+    val: ClipDataset,
+    out: str | os.PathLike[str],
+    start: str | os.PathLike[str] | None = None,
+    card: dict | None = None,
+    device: str = "auto",
+    resume: bool = True,
+    progress: Callable[[float], None] | None = None,
+) -> Iterator[dict]:
+    """Train, and yield one record an epoch: epoch, train_loss, val_loss, val_auc, val_frame_auc, val_f1, lr, seconds, ….
+
+    out: a folder that gets `last.pt` (everything needed to go on), `best.safetensors` with its card (the epoch of highest
+    validation AUC, calibrated on validation) and `history.json`. start: a Spotter checkpoint, or ImageNet weights of
+    EfficientNet-B0; None starts from chance. resume: go on from `last.pt` if there is one; an epoch that was cut off is
+    done anew, to the same weights. Early stopping looks at validation F1 and never fires before `unfreeze_epoch`.
+    Raises `DataError` when a part lacks a class.
+    """
+    from accelerate import Accelerator
+
+    weights = class_weights(train)
+    class_weights(val)
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    device = pick_device(device)
+    accelerator = Accelerator(mixed_precision=pick_precision(config.precision, device), cpu=device == "cpu")
+    seed_everything(config.seed)
+    net = _begin(start).freeze(config.frozen)
+    optimizer, schedule = make_optimizer(net, config)
+    net = net.to(memory_format=torch.channels_last)
+    state = _State(history=[], best=-1.0, best_f1=-1.0, waited=0)
+    if resume and (folder / "last.pt").exists():
+        state = _restore(folder / "last.pt", config, net, optimizer, schedule)
+        for record in state.history:
+            yield record
+    model, optimizer = accelerator.prepare(net, optimizer)
+    train_loader = make_loader(train, config.batch, True, config.workers)
+    val_loader = make_loader(val, config.batch, False, config.workers)
+    weights = weights.to(accelerator.device)
+
+    for epoch in range(len(state.history), config.epochs):
+        if state.waited > config.patience and epoch > max(config.unfreeze_epoch, 0):
+            return
+        begun = time.perf_counter()
+        if 0 <= config.unfreeze_epoch <= epoch:
+            net.freeze(0)
+        torch.manual_seed(config.seed * 100_003 + epoch)  # dropout's draws belong to the epoch, not to what came before
+        train_loader.sampler.epoch = epoch
+        net.train()
+        total, clips = 0.0, 0
+        for step, batch in enumerate(train_loader):
+            loss = _loss(accelerator, model, batch, weights, config)[0]
+            accelerator.backward(loss)
+            accelerator.clip_grad_norm_(net.parameters(), config.clip_norm)
+            optimizer.step()
+            optimizer.zero_grad()
+            total += float(loss.detach()) * len(batch["label"])
+            clips += len(batch["label"])
+            if progress is not None:
+                progress((step + 1) / len(train_loader))
+        trained = time.perf_counter() - begun
+        found = _validate(accelerator, net, model, val_loader, weights, config)
+        record = {
+            "epoch": epoch,
+            "train_loss": total / clips,
+            **{k: v for k, v in found.items() if k.startswith("val_")},
+            "lr": optimizer.param_groups[0]["lr"],
+            "lr_backbone": optimizer.param_groups[-1]["lr"],
+            "frozen": net.frozen,
+            "clips_per_second": clips / trained,
+            "seconds": time.perf_counter() - begun,
+        }
+        schedule.step()
+        state.history.append(record)
+        if found["val_auc"] > state.best:
+            state.best = found["val_auc"]
+            facts = {**(card or {}), "training": {**asdict(config), "epoch": epoch, "start": str(start and Path(start).name)}}
+            save_checkpoint(folder / "best.safetensors", net, {**_preprocessing(), **facts, **found["card"]})
+        state.waited = 0 if found["val_f1"] > state.best_f1 + config.min_gain else state.waited + 1
+        state.best_f1 = max(state.best_f1, found["val_f1"])
+        _keep(folder / "last.pt", state, config, net, optimizer, schedule)
+        write_json(folder / "history.json", state.history)
+        yield record
+
+
+@dataclass
+class _State:
+    history: list[dict]
+    best: float
+    best_f1: float
+    waited: int
+
+
+def _begin(start: str | os.PathLike[str] | None) -> SpotterNet:
+    """A net from a Spotter checkpoint, from ImageNet weights, or from chance."""
+    net = SpotterNet()
+    if start is None:
+        return net
+    tensors = read_tensors(start)
+    if any(key.startswith("gru.") for key in tensors):
+        net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
+        return net
+    return load_imagenet(net, start)
+
+
+def _loss(accelerator, model, batch: dict, weights: torch.Tensor, config: TrainConfig) -> tuple[torch.Tensor, ...]:
+    """(loss, clip logits (B,), frame logits (B, T)) of one batch."""
+    batch = {key: value.to(accelerator.device, non_blocking=True) for key, value in batch.items()}
+    with accelerator.autocast():
+        clip_logits, frame_logits = model(normalise(batch["frames"]), batch["valid"])
+    loss = focal_loss(clip_logits, batch["label"], weights, config.gamma).mean()
+    valid = batch["valid"]
+    each = torch.stack([torch.zeros_like(frame_logits), frame_logits], dim=-1)[valid]
+    labels = batch["label"][:, None].expand_as(valid)[valid]
+    loss = loss + config.frame_weight * focal_loss(each, labels, weights, config.gamma).mean()
+    return loss, clip_logits[:, 1] - clip_logits[:, 0], frame_logits
+
+
+def _validate(accelerator, net: SpotterNet, model, loader, weights: torch.Tensor, config: TrainConfig) -> dict:
+    """Validation figures, and the card's part that comes from them: calibration and thresholds."""
+    net.eval()
+    losses, clip_logits, frame_logits, clip_labels, frame_labels = [], [], [], [], []
+    for batch in loader:
+        with torch.no_grad():
+            loss, clip, frames = _loss(accelerator, model, batch, weights, config)
+        valid, labels = batch["valid"].numpy(), batch["label"].numpy()
+        losses.append(float(loss) * len(labels))
+        clip_logits.append(clip.float().cpu().numpy())
+        clip_labels.append(labels)
+        frame_logits.append(frames.float().cpu().numpy()[valid])
+        frame_labels.append(np.broadcast_to(labels[:, None], valid.shape)[valid])
+    logits, labels, each, each_labels = (np.concatenate(x) for x in (clip_logits, clip_labels, frame_logits, frame_labels))
+    calibration = {}
+    for head, z, y in (("clip", logits, labels), ("frame", each, each_labels)):
+        scale, bias = fit_calibration(z, y)
+        calibration[head] = {"scale": scale, "bias": bias}
+    p = 0.5 * (1 + np.tanh((logits * calibration["clip"]["scale"] + calibration["clip"]["bias"]) / 2))
+    chosen = choose_thresholds(p, labels)
+    figures = {"val_loss": sum(losses) / len(labels), "val_auc": auc(labels, logits), "val_frame_auc": auc(each_labels, each)}
+    called = logits > 0
+    f1 = [2 * (called[labels == k] == k).sum() / max((labels == k).sum() + (called == k).sum(), 1) for k in (0, 1)]
+    figures["val_f1"] = float(np.mean(f1))
+    return {
+        **figures,
+        "card": {
+            "calibration": calibration,
+            "thresholds": {"t_low": chosen.t_low, "t_high": chosen.t_high, "counts": chosen.counts},
+            "validation": {
+                "clips": len(labels), "reals": int((labels == 0).sum()), "groups": len({r["group"] for r in loader.dataset.rows}),
+                "auc": figures["val_auc"], "frame_auc": figures["val_frame_auc"], "f1": figures["val_f1"],
+            },
+        },
+    }
+
+
+def _preprocessing() -> dict:
+    return {
+        "architecture": "SpotterNet: EfficientNet-B0, frame head, 2-layer bidirectional GRU (512), mean and max pooling, MLP",
+        "preprocessing": {"size": 224, "frames": 24, "window_s": 12.0, "margin_px": 40, "mean": MEAN, "std": STD, "colour": "RGB"},
+    }
+
+
+def _keep(path: Path, state: _State, config: TrainConfig, net, optimizer, schedule) -> None:
+    with atomic_path(path) as temporary:
+        torch.save(
+            {
+                "net": net.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict(),
+                "state": asdict(state), "config": asdict(config),
+            },
+            temporary,
+        )
+
+
+def _restore(path: Path, config: TrainConfig, net, optimizer, schedule) -> _State:
+    """Load `last.pt`; the settings that shape the run must be the same (epochs, patience and workers may change)."""
+    kept = torch.load(path, map_location="cpu", weights_only=True)
+    free = {"epochs", "patience", "workers", "precision"}
+    differing = [k for k, v in asdict(config).items() if k not in free and kept["config"].get(k) != v]
+    if differing:
+        raise NotReadyError(
+            f"{path.parent} holds a run with other settings ({', '.join(differing)}). Give a new folder, or resume=False."
+        )
+    net.load_state_dict(kept["net"])
+    optimizer.load_state_dict(kept["optimizer"])
+    schedule.load_state_dict(kept["schedule"])
+    return _State(**kept["state"])
+
+
+def read_history(out: str | os.PathLike[str]) -> list[dict]:
+    """The records of a run's epochs so far."""
+    return read_json(Path(out) / "history.json")

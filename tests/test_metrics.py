@@ -1,0 +1,449 @@
+"""Each figure against scikit-learn, a hand calculation or a simulation; edge cases are defined, not accidental."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import expit
+from sklearn import metrics as sk
+from sklearn.linear_model import LogisticRegression
+
+from spotterlib import metrics
+from spotterlib.metrics import (
+    Thresholds,
+    binary_metrics,
+    bootstrap_difference,
+    bootstrap_interval,
+    choose_thresholds,
+    combine_odds,
+    evaluate_table,
+    fit_calibration,
+    per_method,
+    reliability,
+    selective_curve,
+)
+from spotterlib.project import DataError
+
+NAN = math.nan
+
+
+def draw(n: int, seed: int = 0, places: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and overlapping probabilities; `places` rounds them so that many tie."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(n) % 3 == 0
+    p = expit(random.normal(size=n) + 1.5 * labels)
+    return labels.astype(int), p if places is None else p.round(places)
+
+
+def forgery_table(groups: int = 12, seed: int = 0) -> pd.DataFrame:
+    """Each group: two reals and a fake by each of two methods, the second method harder to see."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for group in range(groups):
+        for name, label, shift in (("", 0, -1.0), ("", 0, -1.0), ("Swap", 1, 1.0), ("Neural", 1, 0.0)):
+            p = float(expit(random.normal() + shift))
+            rows.append(
+                {"path": f"{len(rows)}.mp4", "label": label, "group": f"g{group}", "method": name, "split": "test",
+                 "dataset": "made", "compression": "c23", "probability": p, "frame_probability": p / 2, "status": "ok"}
+            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+probability = st.floats(0, 1)
+awkward = st.sampled_from([0.0, 1e-9, 0.1, 0.5, 0.5 + 2e-16, 0.7, 0.99, 1.0])  # ties, neighbours, both ends
+
+
+# --- ranking ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("places", [None, 1])  # 1: nearly everything ties
+def test_ranking_agrees_with_scikit_learn(places):
+    labels, p = draw(211, seed=3, places=places)
+    assert metrics.auc(labels, p) == pytest.approx(sk.roc_auc_score(labels, p), abs=1e-12)
+    assert metrics.average_precision(labels, p) == pytest.approx(sk.average_precision_score(labels, p), abs=1e-12)
+    fpr, tpr, _ = sk.roc_curve(labels, p)
+    for limit in (0.01, 0.05):
+        assert metrics.tpr_at_fpr(labels, p, limit) == pytest.approx(tpr[fpr <= limit].max())
+    dense = np.linspace(0, 1, 200_001)
+    crossing = dense[np.argmin(np.abs(dense - (1 - np.interp(dense, fpr, tpr))))] if places else None
+    if crossing is not None:
+        assert metrics.eer(labels, p) == pytest.approx(crossing, abs=1e-4)
+
+
+def test_ranking_by_hand():
+    labels, p = [0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]
+    assert metrics.auc(labels, p) == 0.75  # of four pairs, one is the wrong way round
+    assert metrics.eer(labels, p) == 0.5
+    assert metrics.tpr_at_fpr(labels, p, 0.05) == 0.5
+    assert metrics.auc([0, 1], [0.5, 0.5]) == 0.5 and metrics.eer([0, 1], [0.5, 0.5]) == 0.5
+    assert metrics.auc([0, 1], [-7.0, 30.0]) == 1.0, "an AUC takes logits too"
+    assert metrics.eer([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]) == 0.0
+    assert metrics.eer([1, 1, 0, 0], [0.1, 0.2, 0.8, 0.9]) == 1.0
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_one_class_is_undefined_not_half(label):
+    found = binary_metrics([label] * 3, [0.1, 0.6, 0.9], 0.5)
+    undefined = ("auc", "average_precision", "eer", "tpr_at_fpr_1", "tpr_at_fpr_5", "balanced_accuracy")
+    assert all(found[key] is None for key in undefined)
+    assert found["accuracy"] == pytest.approx([1 / 3, 2 / 3][label])
+    assert found[["tpr", "fpr"][label]] is None
+    assert found["report"]["mean"]["recall"] is None
+
+
+# --- decisions -------------------------------------------------------------------------------------------------------
+
+
+def test_decisions_agree_with_scikit_learn_when_some_abstain():
+    labels, p = draw(120, seed=5)
+    p[::11] = NAN
+    found = binary_metrics(labels, p, t_high=0.6, t_low=0.4)
+    codes = {"real": 0, "fake": 1, "undecided": 2, "unscored": 3}
+    said = [codes[verdict] for verdict in metrics.verdicts(p, 0.6, 0.4)]
+    matrix = sk.confusion_matrix(labels, said, labels=[0, 1, 2, 3])
+    for row, name in enumerate(("real", "fake")):
+        assert [found["confusion"][name][verdict] for verdict in codes] == matrix[row].tolist()
+    report = sk.classification_report(labels, said, labels=[0, 1], output_dict=True, zero_division=0)
+    for label, name in (("0", "real"), ("1", "fake"), ("macro avg", "mean")):
+        for ours, theirs in (("precision", "precision"), ("recall", "recall"), ("f1", "f1-score")):
+            assert found["report"][name][ours] == pytest.approx(report[label][theirs])
+    assert found["accuracy"] == pytest.approx(sk.accuracy_score(labels, said))
+    assert found["n"] == 120 == sum(sum(row.values()) for row in found["confusion"].values())
+    assert found["n_unscored"] == 11 and found["n_undecided"] == said.count(2)
+    scored = np.isfinite(p)
+    assert found["auc"] == pytest.approx(sk.roc_auc_score(labels[scored], p[scored]))
+
+
+def test_decisions_by_hand():
+    #                    real: right, undecided, accused, lost;   fake: caught, missed
+    found = binary_metrics([0, 0, 0, 0, 1, 1], [0.1, 0.5, 0.9, NAN, 0.8, 0.2], t_high=0.8, t_low=0.2)
+    assert found["confusion"] == {
+        "real": {"real": 1, "undecided": 1, "fake": 1, "unscored": 1},
+        "fake": {"real": 1, "undecided": 0, "fake": 1, "unscored": 0},
+    }
+    assert (found["accuracy"], found["accuracy_decided"], found["share_decided"]) == (2 / 6, 2 / 4, 4 / 6)
+    assert (found["tpr"], found["fpr"], found["balanced_accuracy"]) == (0.5, 0.25, 0.375)
+    assert found["report"]["real"] == {"precision": 0.5, "recall": 0.25, "f1": pytest.approx(1 / 3), "support": 4}
+
+
+def test_a_score_on_the_threshold_is_decided():
+    assert metrics.verdicts([0.4, 0.5, 0.6], 0.6, 0.4).tolist() == ["real", "undecided", "fake"]
+    assert metrics.verdicts([0.5], 0.5, 0.5).tolist() == ["fake"]
+    assert metrics.verdicts([0.49, 0.5], 0.5).tolist() == ["real", "fake"]
+
+
+def test_nobody_decided():
+    for p in ([NAN, NAN], [0.5, 0.5]):
+        found = binary_metrics([0, 1], p, 0.9, 0.1)
+        assert found["accuracy"] == 0 and found["share_decided"] == 0 and found["balanced_accuracy"] == 0
+        assert found["accuracy_decided"] is None and found["report"]["fake"]["precision"] is None
+    assert binary_metrics([0, 1], [NAN, NAN], 0.9)["auc"] is None
+    empty = binary_metrics([], [], 0.5)
+    assert empty["n"] == 0 and empty["accuracy"] is None and empty["auc"] is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "p"),
+    [([0, 1], [0.1]), ([0, 2], [0.1, 0.2]), ([0, 1], [0.1, 1.2]), ([0, 1], [-0.1, 0.2]), ([0, 1], [0.1, math.inf]),
+     ([[0], [1]], [[0.1], [0.2]]), ([0.3, 0.7], [0, 1])],
+)  # fmt: skip
+def test_nonsense_is_refused(labels, p):
+    with pytest.raises(DataError):
+        binary_metrics(labels, p, 0.5)
+
+
+@pytest.mark.parametrize("pair", [(0.0, 0.5), (0.6, 0.5), (0.5, 1.0), (NAN, 0.5), (0.5, NAN)])
+def test_thresholds_refuse_what_is_no_pair(pair):
+    with pytest.raises(DataError, match="t_low"):
+        Thresholds(*pair)
+
+
+# --- intervals -------------------------------------------------------------------------------------------------------
+
+
+def mean_of(labels, scores):
+    return float(scores.mean())
+
+
+def test_bootstrap_covers_the_truth_about_as_often_as_it_says():
+    random = np.random.default_rng(1)
+    hits = naive = 0
+    for trial in range(200):
+        people = np.repeat(np.arange(30), 4)
+        scores = random.normal(size=30)[people] + 0.3 * random.normal(size=120)  # mean 0, groups far from independent
+        low, high = bootstrap_interval(np.zeros(120), scores, people, mean_of, n=200, seed=trial)
+        hits += low <= 0 <= high
+        low, high = bootstrap_interval(np.zeros(120), scores, np.arange(120), mean_of, n=200, seed=trial)
+        naive += low <= 0 <= high
+    assert 0.88 <= hits / 200 <= 0.99
+    assert naive / 200 < 0.8, "drawing videos instead of people would claim too much"
+
+
+def test_bootstrap_is_deterministic_and_blind_to_the_order_of_rows():
+    labels, p = draw(90)
+    groups = np.arange(90) // 5
+    first = bootstrap_interval(labels, p, groups, metrics.auc, n=100)
+    order = np.random.default_rng(0).permutation(90)
+    assert first == pytest.approx(bootstrap_interval(labels[order], p[order], groups[order], metrics.auc, n=100))
+    assert first != bootstrap_interval(labels, p, groups, metrics.auc, n=100, seed=1)
+    assert first[0] < metrics.auc(labels, p) < first[1]
+
+
+def test_no_interval_where_it_would_claim_too_much():
+    labels, p = draw(90)
+    nine, ten = np.arange(90) % 9, np.arange(90) % 10
+    assert bootstrap_interval(labels, p, nine, metrics.auc, n=50) is None
+    assert bootstrap_interval(labels, p, ten, metrics.auc, n=50) is not None
+    assert bootstrap_interval(labels, np.where(ten == 3, NAN, p), ten, metrics.auc, n=50) is None, "nine have scores"
+    assert bootstrap_interval(labels, labels / 1.0, ten, metrics.auc, n=50) is None, "AUC 1 in every draw"
+    assert bootstrap_interval(np.zeros(90), p, ten, metrics.auc, n=50) is None, "undefined in every draw"
+    assert bootstrap_interval([], [], [], metrics.auc) is None
+    with pytest.raises(DataError):
+        bootstrap_interval(labels, p, ten[:-1], metrics.auc)
+
+
+def test_paired_difference_is_narrower_than_unpaired():
+    random = np.random.default_rng(0)
+    labels, hard = np.arange(200) % 2, random.normal(size=200)
+    a, b = (expit(hard + skill * labels + 0.2 * random.normal(size=200)) for skill in (1.6, 1.0))
+    groups = np.arange(200) // 2
+    low, high = bootstrap_difference(labels, a, b, groups, metrics.auc, n=300)
+    assert 0 < low < metrics.auc(labels, a) - metrics.auc(labels, b) < high
+    single = [bootstrap_interval(labels, scores, groups, metrics.auc, n=300) for scores in (a, b)]
+    assert high - low < 0.7 * math.hypot(*(top - bottom for bottom, top in single))
+    assert bootstrap_difference(labels, a, a, groups, metrics.auc, n=50) is None, "no difference, no interval"
+
+
+# --- calibration -----------------------------------------------------------------------------------------------------
+
+
+def test_temperature_is_recovered():
+    random = np.random.default_rng(0)
+    logits = random.normal(size=20_000) * 3
+    labels = (random.random(20_000) < expit(logits / 2.5)).astype(int)
+    assert fit_calibration(logits, labels) == pytest.approx(2.5, rel=0.04)
+    oracle = LogisticRegression(C=np.inf, fit_intercept=False, class_weight="balanced").fit(logits[:, None], labels)
+    assert fit_calibration(logits, labels) == pytest.approx(1 / oracle.coef_[0, 0], rel=0.005)
+
+
+def test_temperature_on_a_handful_stays_sensible():
+    separated = fit_calibration([-2.0, -1.0, 1.0, 2.0], [0, 0, 1, 1])
+    assert 0.5 < separated < 3, "four perfect clips ask for no endless confidence"
+    assert fit_calibration([1.0, -1.0], [0, 1]) == pytest.approx(50, rel=0.01), "worse than chance: nothing is said"
+    assert math.isfinite(fit_calibration([0.0, 0.0], [0, 1]))
+    for labels in ([0, 0], [1, 1]):
+        with pytest.raises(DataError):
+            fit_calibration([0.3, 0.4], labels)
+    with pytest.raises(DataError):
+        fit_calibration([0.3, NAN], [0, 1])
+
+
+def test_reliability_ece_and_brier_by_hand():
+    p, labels = [0.05, 0.15, 0.15, 0.95, 1.0, NAN], [0, 0, 1, 1, 1, 0]
+    table = reliability(p, labels)
+    assert table["low"].tolist() == [0.0, 0.1, 0.9] and table["n"].tolist() == [1, 2, 2]
+    assert table["share_fake"].tolist() == [0.0, 0.5, 1.0]
+    assert metrics.ece(p, labels) == pytest.approx((0.05 * 1 + 0.35 * 2 + 0.025 * 2) / 5)
+    assert metrics.brier(p, labels) == pytest.approx(sk.brier_score_loss(labels[:5], p[:5]))
+    assert metrics.ece([NAN], [1]) is None and metrics.brier([], []) is None and len(reliability([NAN], [1])) == 0
+
+
+def test_ece_is_the_gap_of_the_table():
+    labels, p = draw(300)
+    table = reliability(p, labels)
+    gaps = (table["mean_probability"] - table["share_fake"]).abs()
+    assert metrics.ece(p, labels) == pytest.approx(np.average(gaps, weights=table["n"]))
+
+
+def test_selective_curve_by_hand():
+    table = selective_curve([0.99, 0.2, 0.8, 0.4, NAN], [1, 0, 0, 1, 1])
+    assert table["n_decided"].tolist() == [1, 3, 4], "0.2 and 0.8 are equally sure"
+    assert table["share_decided"].tolist() == [0.2, 0.6, 0.8]
+    assert table["accuracy"].tolist() == pytest.approx([1, 2 / 3, 0.5])
+    assert len(selective_curve([NAN], [1])) == 0
+    labels, p = draw(100)
+    assert selective_curve(p, labels)["accuracy"].iloc[-1] == sk.accuracy_score(labels, p >= 0.5)
+
+
+# --- thresholds ------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 1), awkward | probability), min_size=2, max_size=60),
+    st.sampled_from([0.0, 0.05, 0.2]),
+    st.sampled_from([0.0, 0.1, 0.3]),
+)
+def test_thresholds_keep_their_promises(rows, fpr, undecided):
+    labels, p = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    if len(set(labels)) < 2:
+        with pytest.raises(DataError):
+            choose_thresholds(p, labels, fpr, undecided)
+        return
+    found = choose_thresholds(p, labels, fpr, undecided)
+    assert 0 < found.t_low <= found.t_high < 1
+    certain = np.mean(p[labels == 0] > 1 - 2e-6)  # a real scored 1.0 lies above every threshold below 1
+    assert np.mean(p[labels == 0] >= found.t_high) <= max(fpr, certain) + 1e-9
+    between = (p > found.t_low) & (p < found.t_high)
+    assert between.mean() <= undecided + np.mean(p < 2e-6) + 1e-9
+    said = metrics.verdicts(p, found.t_high, found.t_low)
+    assert found.counts["fake"]["fake"] == np.sum((said == "fake") & (labels == 1))
+
+
+def brute_force(p, labels, fpr, undecided):
+    """Every pair of cuts; the same aims, stated as plainly as possible."""
+    cuts = [-1.0, *np.unique(p), 2.0]
+    reals, fakes = p[labels == 0], p[labels == 1]
+    high = [c for c in cuts[1:] if np.mean(reals >= c) <= fpr]
+    best_high = max(high, key=lambda c: (np.sum(fakes >= c), -np.sum(reals >= c)))
+    options = []
+    for low in [c for c in cuts[1:] if c <= best_high]:  # REAL below the cut
+        if np.mean((p >= low) & (p < best_high)) <= undecided:
+            tn, fn = np.mean(reals < low), np.mean(fakes < low)
+            options.append((round(tn / (tn + fn), 12) if tn + fn else -1, low))
+    return best_high, max(options)[1]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_thresholds_agree_with_brute_force(seed):
+    labels, p = draw(60, seed, places=2 if seed % 2 else None)
+    found = choose_thresholds(p, labels)
+    high, low = brute_force(p, labels, 0.05, 0.10)
+    expected = np.where(p >= high, "fake", np.where(p < low, "real", "undecided"))
+    assert metrics.verdicts(p, found.t_high, found.t_low).tolist() == expected.tolist()
+
+
+def test_thresholds_where_both_are_far_apart():
+    found = choose_thresholds([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1])
+    assert found.t_low == found.t_high == pytest.approx(0.5), "nothing is gained by abstaining"
+    assert found.counts == {
+        "real": {"real": 2, "undecided": 0, "fake": 0, "unscored": 0},
+        "fake": {"real": 0, "undecided": 0, "fake": 2, "unscored": 0},
+    }
+
+
+def test_thresholds_spend_the_abstentions_on_missed_fakes():
+    p = np.concatenate([np.linspace(0.01, 0.3, 20), np.linspace(0.62, 0.95, 18), [0.31, 0.36], [0.4]])
+    labels = np.array([0] * 20 + [1] * 20 + [0])
+    found = choose_thresholds(p, labels, fpr=0.0)
+    assert 0.4 < found.t_high < 0.62
+    assert 0.3 < found.t_low < 0.31, "the two fakes under a real become undecided, that real with them"
+    assert found.counts["fake"] == {"real": 0, "undecided": 2, "fake": 18, "unscored": 0}
+
+
+def test_thresholds_count_videos_without_a_score():
+    found = choose_thresholds([0.1, 0.9, NAN, NAN], [0, 1, 1, 0])
+    assert found.counts["real"]["unscored"] == found.counts["fake"]["unscored"] == 1
+    with pytest.raises(DataError, match="validation"):
+        choose_thresholds([0.1, NAN], [0, 1])
+
+
+# --- one of n --------------------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(st.lists(probability, min_size=1, max_size=30), st.integers(0, 29), probability, st.randoms())
+def test_combined_odds_are_a_mean_of_odds(p, at, other, shuffler):
+    found = combine_odds(p)
+    assert 0 <= found <= 1
+    assert min(p) - 1e-9 <= found <= max(p) + 1e-9
+    mixed = list(p)
+    shuffler.shuffle(mixed)
+    assert combine_odds(mixed) == pytest.approx(found, abs=1e-12)
+    raised = list(p)
+    raised[at % len(p)] = max(raised[at % len(p)], other)
+    assert combine_odds(raised) >= found - 1e-12
+    assert combine_odds([other]) == pytest.approx(other, abs=1e-12)
+    assert combine_odds([other] * len(p)) == pytest.approx(other, abs=1e-9)
+
+
+def test_combined_odds_by_hand_and_at_the_ends():
+    odds = (9 + 1 / 9) / 2
+    assert combine_odds([0.9, 0.1]) == pytest.approx(odds / (1 + odds))
+    assert combine_odds([0.99] + [0.01] * 9) == pytest.approx(0.908, abs=1e-3), "the highest of ten pays for being that"
+    assert combine_odds([1.0, 0.0, 0.5]) == 1.0 and combine_odds([0.0, 0.0]) == 0.0
+    assert combine_odds(np.float32([0.25])) == pytest.approx(0.25)
+    for bad in ([], [NAN], [0.5, NAN], [1.1]):
+        with pytest.raises(DataError):
+            combine_odds(bad)
+
+
+def test_combined_odds_stay_calibrated_where_the_story_holds():
+    random = np.random.default_rng(0)
+    n, videos = 6, 60_000
+    fake = random.random(videos) < 0.5
+    x = random.normal(size=(videos, n)) * 1.0
+    x[fake, random.integers(n, size=videos)[fake]] += 2.0  # one forged window, log-likelihood ratio 2x − 2
+    p = expit(2 * x - 2)
+    found = np.array([combine_odds(row) for row in p[:20_000]])
+    assert metrics.ece(found, fake[:20_000].astype(int)) < 0.012
+    assert metrics.ece(p.max(axis=1)[:20_000], fake[:20_000].astype(int)) > 0.05, "the bare maximum is not calibrated"
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+
+def test_each_method_meets_its_own_reals():
+    table = forgery_table()
+    stranger = {"path": "x.mp4", "label": 0, "group": "elsewhere", "method": "", "split": "test", "dataset": "made",
+                "compression": "c23", "probability": 0.999, "frame_probability": NAN, "status": "ok"}  # fmt: skip
+    table = pd.concat([table, pd.DataFrame([stranger, stranger | {"compression": "c40", "group": "g0"}])])
+    found = per_method(table, Thresholds(0.4, 0.6), n=50).set_index("method")
+    assert found["n_real"].tolist() == [24, 24] and found["n_groups"].tolist() == [12, 12]
+    assert set(found["reals"]) == {"own"} and found["auc_low"].notna().all()
+    own = table[(table["group"] != "elsewhere") & (table["compression"] == "c23")]
+    for method in ("Swap", "Neural"):
+        rows = own[own["method"].isin(["", method])]
+        assert found.loc[method, "auc"] == pytest.approx(sk.roc_auc_score(rows["label"], rows["probability"]))
+        assert found.loc[method, "tpr"] == (rows.loc[rows["label"] == 1, "probability"] >= 0.6).mean()
+    assert found.loc["Swap", "auc"] > found.loc["Neural", "auc"]
+
+
+def test_methods_without_groups_say_that_they_meet_all_reals():
+    table = forgery_table(groups=2).assign(group="")
+    found = per_method(table)
+    assert set(found["reals"]) == {"all"} and set(found["n_real"]) == {4} and found["auc_low"].isna().all()
+    assert len(per_method(table[table["label"] == 0])) == 0
+
+
+def test_evaluation_is_complete_json_and_deterministic():
+    table = forgery_table()
+    table.loc[table.index[2], ["probability", "status"]] = [NAN, "no face"]
+    others = table.assign(split="val", probability=0.123)
+    first = evaluate_table(pd.concat([table, others]), Thresholds(0.3, 0.6), n=40)
+    again = evaluate_table(pd.concat([others, table]).sample(frac=1, random_state=1), Thresholds(0.3, 0.6), n=40)
+    text = json.dumps(first, allow_nan=False)
+    assert json.loads(text) == first
+    assert first["video"]["n"] == 48 and first["n_groups"] == 12 and first["status"] == {"no face": 1, "ok": 47}
+    assert first["video"]["confusion"]["fake"]["unscored"] == 1
+    for key in ("auc", "balanced_accuracy", "tpr", "fpr", "ece", "brier"):
+        low, high = first["video"]["intervals"][key]
+        assert low <= first["video"][key] <= high or key == "ece"  # resampling only adds to a mean of absolute gaps
+        assert again["video"]["intervals"][key] == pytest.approx([low, high])
+    assert first["frame"]["auc"] == pytest.approx(sk.roc_auc_score(table["label"], table["frame_probability"]))
+    assert [line["method"] for line in first["per_method"]] == ["Neural", "Swap"]
+    assert sum(sum(line["real"].values()) + sum(line["fake"].values()) for line in first["groups"]) == 48
+    assert evaluate_table(others, Thresholds(0.3, 0.6), split=None, n=5)["video"]["auc"] == 0.5
+
+
+def test_evaluation_under_ten_groups_has_counts_and_no_interval():
+    table = forgery_table(groups=9).drop(columns=["frame_probability", "status", "dataset", "compression"])
+    found = evaluate_table(table, Thresholds(0.3, 0.6))
+    assert set(found["video"]["intervals"].values()) == {None} and len(found["groups"]) == 9
+    assert found["frame"] is None and found["status"] == {} and found["per_method"][0]["auc_low"] is None
+
+
+def test_evaluation_names_what_is_missing():
+    table = forgery_table(groups=1)
+    with pytest.raises(DataError, match="“val”"):
+        evaluate_table(table, Thresholds(0.3, 0.6), split="val")
+    with pytest.raises(DataError, match="probability"):
+        evaluate_table(table.drop(columns="probability"), Thresholds(0.3, 0.6))
+    everything_lost = evaluate_table(table.assign(probability=None), Thresholds(0.3, 0.6))
+    assert everything_lost["video"]["n_unscored"] == 4 and everything_lost["video"]["selective"] == []
