@@ -14,7 +14,7 @@ the nearest real portrait) and set_aside.txt (the portraits that must never trai
 
 The method, for one person:
 1. Every portrait is laid over a common frame by eyes and mouth; what lies outside it is filled from its own backdrop.
-2. Weights are drawn from the seed, each under .3. The mixed shape is the weighted mean of 468 landmarks; the outline of
+2. Weights are drawn from the seed, each under .3; a portrait that the result resembles too much loses weight. The mixed shape is the weighted mean of 468 landmarks; the outline of
    hair and head is the mean of three of the portraits, whose hair and clothes are most alike.
 3. Each whole portrait is warped to that shape (thin-plate spline), then aligned more finely by optical flow to the mix,
    four times over.
@@ -49,6 +49,7 @@ PEOPLE = ROOT / "data" / "people"
 SEED = 0
 WIDTH, HEIGHT = 320, 392
 MOST = 0.3  # no weight of a portrait is above this, anywhere in the picture
+MOST_ALIKE = 0.5  # likeness to one of its own portraits: about the 95th percentile of real look-alikes
 POINTS = 468
 EYE_LEFT, EYE_RIGHT, MOUTH = [33, 133, 159, 145], [263, 362, 386, 374], [61, 291, 13, 14]
 OVAL = [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
@@ -310,7 +311,12 @@ def mix(portraits: list[dict], drawn: np.ndarray, outer: list[int], above: float
     firm = blur(firm, 0.6)[..., None]
     share = np.clip(np.maximum(a, firm * 0.999), 0.55, None)
     person = np.where(a > 0.97, result, np.clip((result - (1 - share) * backdrop) / share, 0, 255))
-    result = firm * person + (1 - firm) * np.clip(backdrop + tint, 0, 255)
+    # blue that shines through at the outline takes the new colour too: a blue-screen key, in a narrow zone
+    rim = blur(firm[..., 0], 6)
+    rim = np.clip(8 * rim * (1 - rim), 0, 1)[..., None]
+    blueness = [p[..., 2:] - p[..., :2].max(2, keepdims=True) for p in (person, backdrop)]
+    person = person + rim * np.clip(blueness[0] / np.maximum(blueness[1], 20), 0, 1) * tint
+    result = firm * person + (1 - firm) * (backdrop + tint)
     return np.clip(result + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -336,60 +342,87 @@ def face_code(picture: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.n
     return texture / np.linalg.norm(texture), shape.ravel()
 
 
-def nearest_check(home: Path, people: list[dict], finder: Finder) -> dict:
-    """Compare every person with every portrait, and the portraits with one another.
+class Likeness:
+    """How alike two faces are, by codes fitted on all portraits (1 the same picture, 0 unrelated).
 
-    correlation: normalised correlation of aligned grey faces. likeness: cosine between whitened codes of 80 principal
-    components of texture and 40 of shape, fitted on all portraits (1 same picture, 0 unrelated).
+    likeness: cosine between whitened codes of 80 principal components of texture and 40 of shape. correlation: normalised
+    correlation of the aligned grey faces themselves.
     """
-    names = sorted(p.relative_to(home).as_posix() for p in home.glob("congress*/*.jpg"))
-    codes = []
-    for name in names:
-        picture = cv2.cvtColor(cv2.imread(str(home / name)), cv2.COLOR_BGR2RGB)
-        codes.append(face_code(picture, finder.points(picture)))
-    made = []
-    for person in people:
-        picture = cv2.cvtColor(cv2.imread(str(PEOPLE / person["file"])), cv2.COLOR_BGR2RGB)
-        made.append(face_code(picture, finder.points(picture)))
 
-    def fit(rows: np.ndarray, more: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    def __init__(self, home: Path, finder: Finder) -> None:
+        self.finder = finder
+        self.names = sorted(p.relative_to(home).as_posix() for p in home.glob("congress*/*.jpg"))
+        pictures = [cv2.cvtColor(cv2.imread(str(home / name)), cv2.COLOR_BGR2RGB) for name in self.names]
+        codes = [face_code(p, finder.points(p)) for p in pictures]
+        self.textures = np.array([texture for texture, _ in codes])
+        self.bases = [self._fit(self.textures, 80), self._fit(np.array([shape for _, shape in codes]), 40)]
+        self.codes = self._whiten(codes)
+        turned = [np.ascontiguousarray(p[:, ::-1]) for p in pictures]
+        self.mirrored = self._whiten([face_code(p, finder.points(p)) for p in turned])
+
+    @staticmethod
+    def _fit(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and whitening axes."""
         mean = rows.mean(0)
         _, sizes, axes = np.linalg.svd(rows - mean, full_matrices=False)
-        scale = sizes[:count] / np.sqrt(len(rows))
-        return (rows - mean) @ axes[:count].T / scale, (more - mean) @ axes[:count].T / scale
+        return mean, axes[:count].T / sizes[:count] * np.sqrt(len(rows))
 
-    textures, made_textures = np.array([c[0] for c in codes]), np.array([c[0] for c in made])
-    a, b = fit(textures, made_textures, 80)
-    c, d = fit(np.array([x[1] for x in codes]), np.array([x[1] for x in made]), 40)
-    real, new = np.hstack([a, c]), np.hstack([b, d])
-    real /= np.linalg.norm(real, axis=1, keepdims=True)
-    new /= np.linalg.norm(new, axis=1, keepdims=True)
-    between, to_real = real @ real.T, new @ real.T
-    correlation, made_correlation = textures @ textures.T, made_textures @ textures.T
-    np.fill_diagonal(between, -1)
-    np.fill_diagonal(correlation, -1)
-    for k, person in enumerate(people):
-        own = [names.index(p) for p in person["portraits"]]
-        person["nearest"] = {
-            "portrait": names[int(to_real[k].argmax())],
-            "likeness": round(float(to_real[k].max()), 3),
-            "own_likeness": [round(float(to_real[k, j]), 3) for j in own],
-            "correlation": round(float(made_correlation[k].max()), 3),
+    def _whiten(self, codes: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+        """Unit codes (n, 120)."""
+        parts = zip(self.bases, zip(*codes, strict=True), strict=True)
+        joined = np.hstack([(np.array(rows) - mean) @ axes for (mean, axes), rows in parts])
+        return joined / np.linalg.norm(joined, axis=1, keepdims=True)
+
+    def measure(self, pictures: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Likeness and correlation of pictures to all portraits, (n, portraits) each, and likeness among them (n, n)."""
+        codes = [face_code(p, self.finder.points(p)) for p in pictures]
+        white = self._whiten(codes)
+        return white @ self.codes.T, np.array([t for t, _ in codes]) @ self.textures.T, white @ white.T
+
+    def check(self, pictures: list[np.ndarray]) -> dict:
+        """Percentiles of likeness and correlation: made people to portraits, portraits among themselves."""
+        to_real, correlation, among = self.measure(pictures)
+        between, real_correlation = self.codes @ self.codes.T, self.textures @ self.textures.T
+        for square in (between, real_correlation, among):
+            np.fill_diagonal(square, -1)
+        rows = {
+            "likeness of a person to the nearest portrait": to_real.max(1),
+            "likeness of a portrait to the nearest other portrait": between.max(1),
+            "likeness of a portrait to its own mirror image": (self.codes * self.mirrored).sum(1),
+            "likeness of a person to the nearest other person": among.max(1),
+            "correlation of a person with the nearest portrait": correlation.max(1),
+            "correlation of a portrait with the nearest other portrait": real_correlation.max(1),
         }
+        spread = {k: np.percentile(v, [0, 5, 50, 95, 100]).round(3).tolist() for k, v in rows.items()}
+        return {"portraits": len(self.names), "percentiles": [0, 5, 50, 95, 100], **spread}
 
-    def spread(values: np.ndarray) -> list[float]:
-        return [round(float(v), 3) for v in np.percentile(values, [5, 50, 95, 100])]
 
-    apart = new @ new.T
-    np.fill_diagonal(apart, -1)
-    return {
-        "portraits": len(names),
-        "percentiles": [5, 50, 95, 100],
-        "likeness of each person to the nearest portrait": spread(to_real.max(1)),
-        "likeness of each portrait to the nearest other portrait": spread(between.max(1)),
-        "likeness of each person to the nearest other person": spread(apart.max(1)),
-        "correlation of each person with the nearest portrait": spread(made_correlation.max(1)),
-        "correlation of each portrait with the nearest other portrait": spread(correlation.max(1)),
+def make_person(number: int, recipe: dict, home: Path, finder: Finder, measure: Likeness) -> tuple[np.ndarray, dict]:
+    """One person and its record. The portrait it resembles too much loses weight, up to six times over."""
+    names = recipe["portraits"]
+    rng = np.random.default_rng([SEED, number])
+    drawn = rng.uniform(0.75, 1.25, len(names))
+    tint = recolour(rng, number)
+    portraits = [load_portrait(home / path, finder) for path in names]
+    outer = [names.index(path) for path in recipe["hair"]]
+    for _ in range(7):
+        weights = capped(drawn)
+        picture = mix(portraits, weights, outer, recipe.get("above", 13), tint)
+        likeness, correlation, _ = measure.measure([picture])
+        own = likeness[0, [measure.names.index(path) for path in names]]
+        if own.max() <= MOST_ALIKE:
+            break
+        drawn[own.argmax()] *= 0.6
+    nearest = {
+        "portrait": measure.names[int(likeness[0].argmax())],
+        "likeness": round(float(likeness[0].max()), 3),
+        "correlation": round(float(correlation[0].max()), 3),
+    }
+    return picture, {
+        "landmarks": five_points(finder.points(picture)).round(2).tolist(),
+        "portraits": names,
+        "weights": weights.round(4).tolist(),
+        "nearest": nearest,
     }
 
 
@@ -402,27 +435,17 @@ def main() -> None:
     recipes = read_json(PEOPLE / "recipes.json")
     used = [name for recipe in recipes["people"].values() for name in recipe["portraits"]]
     assert len(used) == len(set(used)), "a portrait feeds two people"
-    finder, people = Finder(), []
+    finder = Finder()
+    measure = Likeness(home, finder)
+    people, pictures = [], []
     for number, (name, recipe) in enumerate(recipes["people"].items()):
-        rng = np.random.default_rng([SEED, number])
-        drawn = rng.uniform(0.75, 1.25, len(recipe["portraits"]))
-        drawn /= drawn.sum()
-        portraits = [load_portrait(home / path, finder) for path in recipe["portraits"]]
-        outer = [recipe["portraits"].index(path) for path in recipe["hair"]]
-        picture = mix(portraits, drawn, outer, recipe.get("above", 13), recolour(rng, number))
+        picture, record = make_person(number, recipe, home, finder, measure)
         with atomic_path(PEOPLE / f"{name}.jpg") as temporary:
             cv2.imwrite(str(temporary), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
-        print(name, f"largest weight {drawn.max():.3f}", flush=True)
-        people.append(
-            {
-                "name": name,
-                "file": f"{name}.jpg",
-                "landmarks": five_points(finder.points(picture)).round(2).tolist(),
-                "portraits": recipe["portraits"],
-                "weights": drawn.round(4).tolist(),
-            }
-        )
-    check = nearest_check(home, people, finder)
+        print(name, max(record["weights"]), min(record["weights"]), record["nearest"], flush=True)
+        people.append({"name": name, "file": f"{name}.jpg", **record})
+        pictures.append(picture)
+    check = measure.check(pictures)
     with atomic_path(PEOPLE / "people.json") as temporary:
         temporary.write_text(to_json({"seed": SEED, "check": check, "people": people}) + "\n", encoding="utf-8")
     with atomic_path(PEOPLE / "set_aside.txt") as temporary:

@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "project": (
-        "SpotterError VideoError DataError CheckpointError NotReadyError setup record read_records environment_report"
+        "SpotterError VideoError DataError CheckpointError NotReadyError setup record read_records versions"
     ),
     "manifest": "Manifest build_manifest",
     "splits": "split_by_group split_by_file audit_split LeakAudit",
@@ -25,7 +25,7 @@ _WHERE = {
     "metrics": "binary_metrics evaluate_table choose_thresholds fit_calibration combine_odds",
     "training": "TrainConfig fit",
     "heatmap": "grad_cam",
-    "scan": "ScanReport FaceResult WindowResult scan_video scan_folder",
+    "scan": "ScanReport FaceResult WindowResult scan_video scan_folder score_cache",
     "render": "overlay_heatmap write_diagnostic_video contact_sheet export_page",
     "scrubber": "FrameScrubber examine",
     "samples": "make_samples",

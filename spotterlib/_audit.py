@@ -64,7 +64,8 @@ def audit_table(table: pd.DataFrame) -> LeakAudit:
     sets = by_id.sort_values("key").groupby("row")["key"].agg([";".join, "size"])
     pairs = sets.loc[(sets["size"] > 1) & (rows["label"].reindex(sets.index) == 1), "join"].rename("key").reset_index()
     real, fake = by_id[by_id["label"] == 0], by_id[by_id["label"] == 1]
-    fake = fake.assign(pair=fake["row"].map(sets["join"]))
+    lone = "row " + fake["row"].astype(str)  # a fake of one known person is no pair: it differs from every other
+    fake = fake.assign(pair=fake["row"].map(sets["join"]).where(fake["row"].map(sets["size"]) > 1, lone))
     groups = tokens[tokens["token"].str.startswith("group:")].rename(columns={"token": "key"})
     files = pd.DataFrame({"row": rows.index, "key": rows["path"]})[rows["path"].duplicated(keep=False)]
     found = [

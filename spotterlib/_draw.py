@@ -12,6 +12,8 @@ import numpy as np
 if TYPE_CHECKING:
     from .scan import FaceResult
 
+RGB = tuple[int, int, int]
+
 REAL, FAKE, UNDECIDED = (42, 111, 187), (224, 123, 26), (122, 122, 122)
 """RGB of the three verdicts, the same in every figure."""
 VERDICTS = {"REAL": REAL, "FAKE": FAKE, "UNDECIDED": UNDECIDED}
@@ -23,41 +25,46 @@ OTHER_BOX = (214, 214, 214)
 INK, PALE, SOOT, PAPER = (245, 245, 245), (168, 174, 182), (22, 24, 28), (255, 255, 255)
 
 
-@functools.cache
-def _font() -> cv2.FontFace:
-    return cv2.FontFace("sans")
+_SCALE = 1 / 27  # of a Hershey font, for letters as tall as asked
+
+
+def _stroke(size: int, bold: bool) -> int:
+    # OpenCV 5 draws these fonts as outlines and takes the stroke for a weight; before, it is px
+    return (2 if bold else 1) * (1 if int(cv2.__version__.split(".")[0]) >= 5 else max(1, round(size / 20)))
 
 
 @functools.lru_cache(4096)
-def text_width(text: str, size: int, weight: int = 400) -> int:
-    """Width in px of ASCII text whose letters are about 0.7 `size` px high."""
-    return int(cv2.getTextSize((0, 0), text, (0, 0), _font(), size, weight)[2])
+def text_width(text: str, size: int, bold: bool = False) -> int:
+    """Width in px of ASCII text with letters (and their tails) about `size` px high."""
+    return int(cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size * _SCALE, _stroke(size, bold))[0][0])
 
 
-def fitting_size(text: str, width: int, size: int, weight: int = 400) -> int:
+def fitting_size(text: str, width: int, size: int, bold: bool = False) -> int:
     """The largest text size, at most `size` px and never below 6, at which `text` fits `width` px."""
-    return max(6, min(size, int(size * width / max(text_width(text, size, weight), 1))))
+    return max(6, min(size, int(size * width / max(text_width(text, size, bold), 1))))
 
 
-def put_text(picture: np.ndarray, text: str, x: int, baseline: int, size: int, color: Sequence[int], weight: int = 400) -> None:
-    """Write ASCII text into `picture` (uint8 RGB (H, W, 3), changed in place) with its left end at `x` px."""
+def put_text(picture: np.ndarray, text: str, at: tuple[int, int], size: int, color: RGB, bold: bool = False) -> None:
+    """Write ASCII text into `picture`, uint8 RGB (H, W, 3), in place; at: left end and baseline, px."""
     printable = text.encode("ascii", "replace").decode()
-    cv2.putText(picture, printable, (int(x), int(baseline)), tuple(color), _font(), int(size), weight)
+    stroke = _stroke(size, bold)
+    cv2.putText(picture, printable, at, cv2.FONT_HERSHEY_SIMPLEX, size * _SCALE, color, stroke, cv2.LINE_AA)
 
 
-def put_tag(picture: np.ndarray, text: str, x: int, bottom: int, size: int, color: Sequence[int]) -> None:
-    """Write a few dark letters on a small plate of `color` that stands on `bottom`, pushed into the picture; in place."""
-    tall, wide = round(1.3 * size), text_width(text, size, 600) + size // 2
+def put_tag(picture: np.ndarray, text: str, x: int, bottom: int, size: int, color: RGB) -> None:
+    """Write a few dark letters on a plate of `color` that stands on `bottom`, kept inside the picture; in place."""
+    tall, wide = round(1.3 * size), text_width(text, size, True) + size // 2
     x, top = max(0, min(x, picture.shape[1] - wide)), max(0, min(bottom, picture.shape[0]) - tall)
-    cv2.rectangle(picture, (x, top), (x + wide, top + tall), tuple(color), -1)
-    put_text(picture, text, x + size // 4, top + round(1.02 * size), size, SOOT, 600)
+    cv2.rectangle(picture, (x, top), (x + wide, top + tall), color, -1)
+    put_text(picture, text, (x + size // 4, top + round(1.02 * size)), size, SOOT, True)
 
 
 def score_color(scores: np.ndarray) -> np.ndarray:
     """Blue at 0, grey at 0.5, orange at 1: uint8 RGB (…, 3) for scores 0 … 1."""
     scores = np.asarray(scores, dtype=np.float64)
     stops = np.array([REAL, (150, 150, 150), FAKE], dtype=np.float64)
-    return np.stack([np.interp(scores, [0, 0.5, 1], stops[:, channel]) for channel in range(3)], -1).round().astype(np.uint8)
+    mixed = [np.interp(scores, [0, 0.5, 1], stops[:, channel]) for channel in range(3)]
+    return np.stack(mixed, -1).round().astype(np.uint8)
 
 
 def neighbours(times: np.ndarray, usable: np.ndarray, asked: np.ndarray, reach: float = 0.6) -> tuple[np.ndarray, ...]:
@@ -97,7 +104,8 @@ def score_columns(times: np.ndarray, scores: np.ndarray, width: int, end: float)
     columns = np.full(width, np.nan)
     if len(times) == 0 or end <= 0:
         return columns
-    left, right, weight, near = neighbours(times, np.isfinite(scores), (np.arange(width) + 0.5) * end / width, reach=1.1)
+    middles = (np.arange(width) + 0.5) * end / width
+    left, right, weight, near = neighbours(times, np.isfinite(scores), middles, reach=1.1)
     columns[near] = (scores[left] * (1 - weight) + np.where(weight > 0, scores[right], 0) * weight)[near]
     place = np.clip((times / end * width).astype(int), 0, width - 1)
     seen = np.isfinite(scores)
@@ -108,7 +116,7 @@ def score_columns(times: np.ndarray, scores: np.ndarray, width: int, end: float)
 def kept_rows(face: FaceResult, budget: int) -> np.ndarray:
     """Rows of a face's grid that a player keeps: all, or whole windows, the strongest first, up to `budget` rows.
 
-    A long video has more analysed frames than a page can carry; thinning them evenly would step over two forged seconds.
+    A long video has more analysed frames than a page can carry; thinned evenly, two forged seconds would be lost.
     """
     times = face.track.times
     if len(times) <= budget:
@@ -164,7 +172,14 @@ def artifact_share(heatmap: np.ndarray, scale: float) -> float:
 
 
 def paint_heat(
-    picture: np.ndarray, heatmap: np.ndarray, scale: float, box: Sequence[float], opacity: float, threshold: float, style: str, cell: float
+    picture: np.ndarray,
+    heatmap: np.ndarray,
+    scale: float,
+    box: Sequence[float],
+    opacity: float,
+    threshold: float,
+    style: str,
+    cell: float,
 ) -> None:
     """What `render.overlay_heatmap` does, in place; picture: C-contiguous."""
     if style not in ("grid", "smooth"):
@@ -190,7 +205,8 @@ def paint_heat(
             _redden(part[top : top + 32], weights[top : top + 32])
         return
     columns, rows = max(1, round((x1 - x0) / cell)), max(1, round((y1 - y0) / cell))
-    at_x, at_y = np.minimum((across * columns).astype(int), columns - 1), np.minimum((down * rows).astype(int), rows - 1)
+    at_x = np.minimum((across * columns).astype(int), columns - 1)
+    at_y = np.minimum((down * rows).astype(int), rows - 1)
     weights = _weights(upsample_heatmap(heatmap, (rows, columns)), scale, opacity, threshold)
     seam = np.repeat(np.diff(at_x, prepend=-1) > 0, 3)  # a fainter line between cells: the grid shows on any skin
     for row in np.unique(at_y):

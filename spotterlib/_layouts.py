@@ -88,7 +88,8 @@ def _ffpp_official(tree: Tree, found: Found) -> dict[str, str]:
         split = name.removesuffix(".json")
         for identity in (str(identity) for pair in pairs for identity in pair):
             if official.setdefault(identity, split) != split:
-                found.problems.append((path, f"it names {identity}, which is in {official[identity]}.json too"))
+                found.problems.append((path, f"it names {identity}, which is in another list too: it gets no split"))
+                official[identity] = ""
     return official
 
 

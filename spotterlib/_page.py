@@ -21,15 +21,16 @@ KEPT = 400
 """Frames a page holds at most, all faces together: about 8 MB."""
 
 LIMITS = (
-    "A score is a measurement, not a proof. It says how much this clip resembles the manipulated clips that the detector "
-    "was trained on. A high score does not prove manipulation, and a low one does not prove that a clip is genuine.",
+    "A score is a measurement, not a proof. It says how much this clip resembles the manipulated clips that the "
+    "detector was trained on. A high score does not prove manipulation; a low one does not prove a clip genuine.",
     "Only faces are judged. Replaced sound, a misleading cut or caption, and scenes without a face are not.",
-    "Kinds of forgery unlike those it was trained on can pass unnoticed. Strong compression, small, dark or blurred faces, "
-    "filters and heavy make-up can mislead it in either direction.",
-    "Red shows where the picture weighed towards “fake”, on a coarse grid and on one scale for the whole clip. It is no "
-    "outline of a manipulated area, and a genuine clip has a reddest spot too.",
+    "Kinds of forgery unlike those it was trained on can pass unnoticed. Strong compression, small, dark or blurred "
+    "faces, filters and heavy make-up can mislead it in either direction.",
+    "Red shows where the picture weighed towards “fake”, on a coarse grid and on one scale for the whole clip. It is "
+    "no outline of a manipulated area, and a genuine clip has a reddest spot too.",
     "The verdict is made from the clip as a whole; a frame score judges one still. The two can disagree.",
-    "Before relying on it, look for the original, ask for the source, and have a second method and a second person look.",
+    "Before relying on it, look for the original, ask for the source, and have a second method and a second person "
+    "look.",
 )
 
 
@@ -87,7 +88,8 @@ def _window_rows(report: ScanReport) -> str:
     rows = []
     for number, face in enumerate(report.faces, 1):
         for window in face.windows:
-            cells = [f"{number}", f"{window.start:.2f} – {window.end:.2f} s", f"{window.usable}", _number(window.probability)]
+            span = f"{window.start:.2f} – {window.end:.2f} s"
+            cells = [f"{number}", span, f"{window.usable}", _number(window.probability)]
             rows.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
     return "".join(rows)
 
@@ -100,15 +102,16 @@ def page_html(report: ScanReport, sheet: np.ndarray) -> str:
     left_out = any(len(face.track.times) > len(kept["frames"]) for face, kept in zip(report.faces, faces, strict=True))
     info, checkpoint = report.info, report.checkpoint
     name = Path(report.video).name.encode("utf-8", "replace").decode()
+    limits = f"{_number(checkpoint.get('t_low'))}, {_number(checkpoint.get('t_high'))}"
     figures = [
         ("Probability of fake", _number(report.probability)),
-        ("REAL at or below, FAKE at or above", f"{_number(checkpoint.get('t_low'))}, {_number(checkpoint.get('t_high'))}"),
+        ("REAL at or below, FAKE at or above", limits),
         ("Faces judged", str(len(report.faces))),
         ("Share of the video looked at", f"{100 * report.coverage:.0f} %"),
         ("Video", f"{info.width} × {info.height}, {info.fps:.2f} frames a second, {end:.1f} s, {info.codec}"),
         ("Detector", f"{checkpoint.get('name', '–')}, SHA-256 {str(checkpoint.get('sha256', '–'))[:16]}…"),
     ]
-    thinned = " The player keeps the frames of the strongest windows only; the strip shows them all." if left_out else ""
+    thinned = " The player keeps the frames of the strongest windows only; the strip shows all." if left_out else ""
     certain = "" if report.confidence is None else f"{report.confidence:.0f} % confidence"
     template = importlib.resources.files(__package__).joinpath("_player.html").read_text(encoding="utf-8")
     return Template(template).substitute(

@@ -21,7 +21,7 @@ def telling_frames(face: Any, count: int) -> np.ndarray:
     times, rows = face.track.times, np.flatnonzero(face.track.valid)
     scored = rows[np.isfinite(face.frame_scores[rows])]
     if not len(scored):
-        return rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int))] if len(rows) else rows
+        return rows[np.unique(np.linspace(0, max(len(rows) - 1, 0), min(count, len(rows))).round().astype(int))]
     order = scored[np.argsort(-face.frame_scores[scored], kind="stable")]
     apart = float(times[scored[-1]] - times[scored[0]]) / max(count, 1)
     chosen: list[int] = []
@@ -41,7 +41,9 @@ def _frame_sizes(width: int, cards: int) -> tuple[int, int, int, int]:
     return size, pad, across, (width - pad * (across + 1)) // across
 
 
-def face_sheet(face: Any, scale: float, count: int = 8, width: int = 1280, verdict: str = "", label: str = "", who: str = "") -> np.ndarray:
+def face_sheet(
+    face: Any, scale: float, count: int = 8, width: int = 1280, verdict: str = "", label: str = "", who: str = "The "
+) -> np.ndarray:
     """Crops of the most telling frames of a face, each beside the same with its evidence: uint8 RGB (H, width, 3)."""
     chosen = telling_frames(face, count)
     wide = _frame_sizes(width, max(len(chosen), 1))[3]
@@ -57,7 +59,9 @@ def face_sheet(face: Any, scale: float, count: int = 8, width: int = 1280, verdi
     return _lay_out(cards, width, verdict, label, note)
 
 
-def plain_sheet(pictures: list[tuple[float, np.ndarray]], width: int, verdict: str, label: str, note: str) -> np.ndarray:
+def plain_sheet(
+    pictures: list[tuple[float, np.ndarray]], width: int, verdict: str, label: str, note: str
+) -> np.ndarray:
     """Whole frames with their times in s: uint8 RGB (H, width, 3)."""
     wide = _frame_sizes(width, max(len(pictures), 1))[3]
     cards = []
@@ -67,26 +71,29 @@ def plain_sheet(pictures: list[tuple[float, np.ndarray]], width: int, verdict: s
     return _lay_out(cards, width, verdict, label, note)
 
 
-def _lay_out(cards: list[tuple[np.ndarray, float, float]], width: int, verdict: str, label: str, note: str) -> np.ndarray:
+def _lay_out(
+    cards: list[tuple[np.ndarray, float, float]], width: int, verdict: str, label: str, note: str
+) -> np.ndarray:
     size, pad, across, wide = _frame_sizes(width, max(len(cards), 1))
     head, foot = round(2.6 * size), round(2.0 * size)
     tall = max((card.shape[0] for card, _, _ in cards), default=0)
     sheet = np.full((head + -(-len(cards) // across) * (tall + foot) + pad, width, 3), 255, np.uint8)
     left = pad
     if verdict:
-        left = 4 * pad + draw.text_width(verdict, size + 2, 600)
+        left = 4 * pad + draw.text_width(verdict, size + 2, True)
         cv2.rectangle(sheet, (pad, pad), (left - pad, round(2.1 * size)), draw.VERDICTS[label], -1)
-        draw.put_text(sheet, verdict, 2 * pad, round(1.65 * size), size + 2, draw.INK, 600)
-    draw.put_text(sheet, note, left + pad, round(1.6 * size), draw.fitting_size(note, width - left - 2 * pad, size), GREY)
+        draw.put_text(sheet, verdict, (2 * pad, round(1.65 * size)), size + 2, draw.INK, True)
+    note_size = draw.fitting_size(note, width - left - 2 * pad, size)
+    draw.put_text(sheet, note, (left + pad, round(1.6 * size)), note_size, GREY)
     for number, (card, time, score) in enumerate(cards):
         x, y = pad + (number % across) * (wide + pad), head + (number // across) * (tall + foot)
         sheet[y : y + card.shape[0], x : x + card.shape[1]] = card
         base = y + tall + round(1.2 * size)
-        draw.put_text(sheet, f"{time:.2f} s", x, base, size, GREY)
+        draw.put_text(sheet, f"{time:.2f} s", (x, base), size, GREY)
         if np.isfinite(score):
             said = f"score {score:.2f}"
-            right = x + wide - draw.text_width(said, size, 600)
-            draw.put_text(sheet, said, right, base, size, (30, 32, 36), 600)
+            right = x + wide - draw.text_width(said, size, True)
+            draw.put_text(sheet, said, (right, base), size, (30, 32, 36), True)
             shade = tuple(int(value) for value in draw.score_color(np.array(score)))
             cv2.circle(sheet, (right - size, base - size // 3), max(3, size // 3), shade, -1, cv2.LINE_AA)
     return sheet

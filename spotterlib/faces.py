@@ -163,6 +163,16 @@ def plan_windows(times: np.ndarray, max_windows: int = MAX_WINDOWS) -> list[np.n
     return plans
 
 
+def window_rows(windows: np.ndarray) -> np.ndarray:
+    """Rows (W, 24) of each window's frames for the window (G,) of every grid frame; −1 where a window has fewer."""
+    count = int(windows.max()) + 1 if len(windows) else 0
+    rows = np.full((count, FRAMES), -1)
+    for window in range(count):
+        inside = np.flatnonzero(windows == window)
+        rows[window, : len(inside)] = inside
+    return rows
+
+
 def _with_between(plan: np.ndarray, between: int) -> np.ndarray:
     """The plan's frames with up to `between` more, evenly spread, in every gap; sorted and unique."""
     if between == 0 or len(plan) < 2:

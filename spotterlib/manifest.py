@@ -113,7 +113,8 @@ def build_manifest(root: str | os.PathLike[str], layout: str = "auto") -> Manife
         layout = detect_layout(tree) if layout == "auto" else layout
         found = {"ffpp": read_ffpp, "celebdf": read_celeb, "dfdc": read_dfdc, "plain": _read_plain}[layout](tree)
         problems = [*tree.problems, *found.problems]
-        problems += other_problems([path for path in tree.others if path not in found.used])
+        told = found.used | {path for path, _ in found.problems}
+        problems += other_problems([path for path in tree.others if path not in told])
         raw = pd.DataFrame(found.rows, columns=list(COLUMNS)) if isinstance(found.rows, list) else found.rows
         base, source = place, str(place)
     elif place.is_file() and layout in ("auto", "csv") and place.suffix.lower() in (".csv", ".tsv", ".txt"):
@@ -174,7 +175,7 @@ def complete_table(
         for column in ("path", "mask"):
             table[column] = _clean_paths(table[column].astype(str), root, source)
     from_folders = pd.DataFrame(
-        [read_folders(folder) for folder in table["path"].astype(str).str.rpartition("/")[0]],
+        [read_folders(path.rpartition("/")[0]) for path in table["path"]],
         columns=["label", "method", "compression", "split"],
     )
     labels = table["label"].str.lower().map(_LABELS)
@@ -276,7 +277,8 @@ def _read_plain(tree: Tree) -> Found:
             lost = (table["mask"] != "") & ~table["mask"].isin(files)
             found.problems += [(p, f"its mask {m} is not there") for p, m in table.loc[lost, ["path", "mask"]].values]
             table["mask"] = table["mask"].mask(lost, "")
-            found.used |= set(table["mask"])
+            found.used |= set(table["mask"]) - {""}
+            table = table[~table["path"].isin(found.used)].reset_index(drop=True)  # a mask may lie beside its video
     labels = pd.Series([read_folders(path.rpartition("/")[0])[0] for path in table["path"]], dtype="float64")
     given = table["label"].str.strip().str.lower() if "label" in table else pd.Series("", index=table.index)
     against = (given != "") & labels.notna() & (given.map(_LABELS) != labels) & given.isin(_LABELS)

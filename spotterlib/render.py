@@ -75,7 +75,7 @@ def evidence_at(face: FaceResult, times: np.ndarray) -> Evidence:
     left, right, weight, near = draw.neighbours(face.track.times, face.track.valid, times)
     seen = np.asarray(seen, bool) & near
     weight = weight[:, None, None].astype(np.float32)
-    heatmaps = (1 - weight) * face.heatmaps[left] + weight * face.heatmaps[right] if len(face.heatmaps) else np.zeros((len(times), 7, 7))
+    heatmaps = (1 - weight) * face.heatmaps[left] + weight * face.heatmaps[right]
     heatmaps = np.where(seen[:, None, None], heatmaps, 0).astype(np.float32)
     step = float(np.median(np.diff(face.track.times))) if len(face.track.times) > 1 else 0.5
     examined = np.zeros(len(times), bool)
@@ -117,11 +117,12 @@ def _caption(report: ScanReport, shape: tuple[int, int]) -> _Caption:
     """Lay out the strip: every field keeps its place from frame to frame; a narrow picture breaks the row."""
     height, width = shape
     last = max(len(report.times) - 1, 0)
-    widest = [_verdict(report), f"frame {last}", f"{draw.end_of(report.times):.2f} s", "score 0.88", "not examined", "artifacts 100 %"]
+    end = draw.end_of(report.times)
+    widest = [_verdict(report), f"frame {last}", f"{end:.2f} s", "score 0.88", "not examined", "artifacts 100 %"]
     size = max(11, round(min(height, width) / 25))
     pad = max(3, size // 2)
-    size = min(draw.fitting_size(text, width - 2 * pad, size, 600) for text in widest)
-    wide = [draw.text_width(text, size, 600) + 3 * pad for text in widest]
+    size = min(draw.fitting_size(text, width - 2 * pad, size, True) for text in widest)
+    wide = [draw.text_width(text, size, True) + 3 * pad for text in widest]
     columns = min(len(widest), max(1, (width + pad) // max(wide)))
     if sum(wide) <= width + pad:
         places = [(pad + sum(wide[:number]), 0) for number in range(len(widest))]
@@ -132,12 +133,12 @@ def _caption(report: ScanReport, shape: tuple[int, int]) -> _Caption:
     tall = timeline + pad + (row + 1) * line + pad // 2
     strip = np.empty((tall + (height + tall) % 2, width, 3), np.uint8)
     strip[:] = draw.SOOT
-    strip[:timeline] = draw.draw_timeline(draw.score_columns(report.times, report.frame_scores, width, draw.end_of(report.times)), timeline)
+    strip[:timeline] = draw.draw_timeline(draw.score_columns(report.times, report.frame_scores, width, end), timeline)
     spots = tuple((x, timeline + pad + row * line + round(1.1 * size)) for x, row in places)
     x, y = spots[0]
-    corner = (x + draw.text_width(widest[0], size, 600) + pad // 2, y + round(0.35 * size))
+    corner = (x + draw.text_width(widest[0], size, True) + pad // 2, y + round(0.35 * size))
     cv2.rectangle(strip, (x - pad // 2, y - round(0.95 * size)), corner, draw.VERDICTS[report.label], -1)
-    draw.put_text(strip, widest[0], x, y, size, draw.INK, 600)
+    draw.put_text(strip, widest[0], (x, y), size, draw.INK, True)
     return _Caption(shape, size, spots, strip, timeline)
 
 
@@ -158,7 +159,7 @@ def _draw(report: ScanReport, index: int, image: np.ndarray, caption: _Caption) 
         box = seen.boxes[0]
         cell = float(np.clip((box[2] - box[0]) / 22, 6, 16))
         draw.paint_heat(picture, seen.heatmaps[0], report.heatmap_scale, box, OPACITY, THRESHOLD, "grid", cell)
-        corners = [int(round(edge)) for edge in box]
+        corners = [round(float(edge)) for edge in box]
         color, wide = (draw.BOX, thick) if number == 0 else (draw.OTHER_BOX, max(1, thick // 2))
         cv2.rectangle(picture, tuple(corners[:2]), (corners[2] - 1, corners[3] - 1), color, wide)
         if len(report.faces) > 1:
@@ -169,7 +170,7 @@ def _draw(report: ScanReport, index: int, image: np.ndarray, caption: _Caption) 
     draw.put_mark(strip[: caption.timeline], at)
     for text, (x, y) in zip(_fields(report, index, state, share)[1:], caption.spots[1:], strict=True):
         faint = text.endswith("--") or text in ("no face", "not examined")
-        draw.put_text(strip, text, x, y, caption.size, draw.PALE if faint else draw.INK)
+        draw.put_text(strip, text, (x, y), caption.size, draw.PALE if faint else draw.INK)
     return canvas
 
 
@@ -188,7 +189,7 @@ def draw_frame(report: ScanReport, index: int, image: np.ndarray) -> np.ndarray:
 def _drawn_frames(report: ScanReport) -> Iterator[np.ndarray]:
     changed = VideoError(f"{report.video} is not the video that was scanned (frames differ). Scan it again.")
     caption, index = None, -1
-    for index, _, image in iterate_frames(report.video):  # noqa: B007 - read after the loop
+    for index, _, image in iterate_frames(report.video):
         if index >= len(report.times):
             raise changed
         if caption is None or caption.shape != image.shape[:2]:
@@ -222,7 +223,8 @@ def contact_sheet(report: ScanReport, count: int = 8, width: int = 1280, face: i
         who = f"Face {face + 1} of {len(report.faces)}, " if len(report.faces) > 1 else "The "
         return face_sheet(report.faces[face], report.heatmap_scale, count, width, verdict, label, who)
     wanted = np.unique(np.linspace(0, max(len(report.times) - 1, 0), count).round().astype(int))
-    pictures = [(float(report.times[index]), image) for index, image in sorted(read_frames(report.video, wanted).items())]
+    found = read_frames(report.video, wanted)
+    pictures = [(float(report.times[index]), found[index]) for index in sorted(found)]
     return plain_sheet(pictures, width, verdict, label, "No face was found: these are plain frames of the video.")
 
 

@@ -23,7 +23,15 @@ from . import _draw as draw
 from ._page import describe
 from ._sheet import face_sheet
 from .project import SpotterError, atomic_path, output_path
-from .render import OPACITY, THRESHOLD, artifact_share, contact_sheet, export_page, overlay_heatmap, write_diagnostic_video
+from .render import (
+    OPACITY,
+    THRESHOLD,
+    artifact_share,
+    contact_sheet,
+    export_page,
+    overlay_heatmap,
+    write_diagnostic_video,
+)
 
 if TYPE_CHECKING:
     from .faces import FaceClip
@@ -38,13 +46,15 @@ def _verdict_html(report: Any) -> str:
     color = "rgb({}, {}, {})".format(*draw.VERDICTS[report.label])
     certain = "" if report.confidence is None else f"<b>{report.confidence:.0f} % confidence</b> &nbsp;"
     name = escape(Path(report.video).name.encode("utf-8", "replace").decode())
-    badge = f'<span style="background:{color};color:#fff;font-weight:700;padding:2px 10px;border-radius:5px">{escape(report.label)}</span>'
+    plate = f"background:{color};color:#fff;font-weight:700;padding:2px 10px;border-radius:5px"
+    said = f'<span style="{plate}">{escape(report.label)}</span> &nbsp;{certain}'
+    said += f'<span style="color:#5c636d">{name}</span>'
     reason = f'<div style="line-height:1.4">{escape(report.reason)}</div>' if report.reason else ""
-    return f'<div style="font-size:15px;line-height:2">{badge} &nbsp;{certain}<span style="color:#5c636d">{name}</span></div>{reason}'
+    return f'<div style="font-size:15px;line-height:2">{said}</div>{reason}'
 
 
 def _show_picture(picture: np.ndarray, text: str) -> None:
-    """Show uint8 RGB (H, W, 3) with `text` as its alternative; a static picture that every viewer of notebooks shows."""
+    """Show uint8 RGB (H, W, 3) with `text` as its alternative; every viewer of notebooks shows it."""
     jpeg = base64.b64encode(draw.encode_jpeg(picture)).decode("ascii")
     display({"image/jpeg": jpeg, "text/plain": text}, metadata={"image/jpeg": {"alt": text}}, raw=True)
 
@@ -64,7 +74,7 @@ class ScrubberView:
 
 
 class FrameScrubber:
-    """Original and evidence side by side, frame by frame, with the scores over time below; show it as a cell's last line.
+    """Original and evidence side by side, frame by frame, the scores over time below; show it as a cell's last line.
 
     shown: a `ScanReport`, or a `FaceClip` with heatmaps, float (T, 7, 7) raw values ≥ 0, and scores, float (T,) 0 … 1,
     NaN unknown. One heatmap scale for all frames: the report's, or the largest value. Every display is a fresh set of
@@ -72,7 +82,9 @@ class FrameScrubber:
     Raises `ValueError` when heatmaps or scores do not have one entry a frame.
     """
 
-    def __init__(self, shown: ScanReport | FaceClip, heatmaps: np.ndarray | None = None, scores: np.ndarray | None = None) -> None:
+    def __init__(
+        self, shown: ScanReport | FaceClip, heatmaps: np.ndarray | None = None, scores: np.ndarray | None = None
+    ) -> None:
         self.report: ScanReport | None = shown if hasattr(shown, "faces") else None
         if self.report is not None:
             self.faces: list[Any] = list(self.report.faces)
@@ -83,7 +95,9 @@ class FrameScrubber:
             self.scale, self.end = top if top > 0 else 1.0, draw.end_of(self.faces[0].track.times)
         self.rows = [draw.kept_rows(face, KEPT) for face in self.faces]
 
-    def picture(self, face: int, row: int, opacity: float = OPACITY, threshold: float = THRESHOLD, style: str = "grid") -> np.ndarray:
+    def picture(
+        self, face: int, row: int, opacity: float = OPACITY, threshold: float = THRESHOLD, style: str = "grid"
+    ) -> np.ndarray:
         """Crop, crop with evidence, and the timeline below: uint8 RGB (262, 450, 3) of one row of a face's grid."""
         return self._picture(face, row, opacity, threshold, style, self._timeline(face))
 
@@ -92,7 +106,9 @@ class FrameScrubber:
         seen = np.where(track.valid, scores, np.nan)
         return draw.draw_timeline(draw.score_columns(track.times, seen, 2 * SIDE + 2, self.end), STRIP)
 
-    def _picture(self, face: int, row: int, opacity: float, threshold: float, style: str, timeline: np.ndarray) -> np.ndarray:
+    def _picture(
+        self, face: int, row: int, opacity: float, threshold: float, style: str, timeline: np.ndarray
+    ) -> np.ndarray:
         one = self.faces[face]
         canvas = np.full((SIDE + 2 + STRIP, 2 * SIDE + 2, 3), 255, np.uint8)
         canvas[SIDE + 2 :] = timeline
@@ -100,12 +116,13 @@ class FrameScrubber:
         if one.track.valid[row]:
             crop = one.clip.frames[row]
             canvas[:SIDE, :SIDE] = crop
-            canvas[:SIDE, SIDE + 2 :] = overlay_heatmap(crop, one.heatmaps[row], self.scale, None, opacity, threshold, style)
+            heat = one.heatmaps[row]
+            canvas[:SIDE, SIDE + 2 :] = overlay_heatmap(crop, heat, self.scale, None, opacity, threshold, style)
         else:
             for left in (0, SIDE + 2):
                 canvas[:SIDE, left : left + SIDE] = (43, 46, 52)
-                text_left = left + (SIDE - draw.text_width("no face found here", 15)) // 2
-                draw.put_text(canvas, "no face found here", text_left, SIDE // 2, 15, draw.PALE)
+                start = left + (SIDE - draw.text_width("no face found here", 15)) // 2
+                draw.put_text(canvas, "no face found here", (start, SIDE // 2), 15, draw.PALE)
         return canvas
 
     def caption(self, face: int, row: int) -> str:
@@ -126,10 +143,10 @@ class FrameScrubber:
     def build(self) -> ScrubberView:
         """A fresh set of widgets. Raises `ValueError` when there is no face to show."""
         if not self.faces:
-            raise ValueError("No face was found in this video: there is nothing to scrub. Its contact sheet shows plain frames.")
-        fixed = widgets.Layout(width="240px")
-        opacity = widgets.FloatSlider(OPACITY, min=0, max=1, step=0.05, description="Opacity", continuous_update=False, layout=fixed)
-        threshold = widgets.FloatSlider(THRESHOLD, min=0, max=0.9, step=0.05, description="Threshold", continuous_update=False, layout=fixed)
+            raise ValueError("No face was found in this video: there is nothing to scrub.")
+        late = {"step": 0.05, "continuous_update": False, "layout": widgets.Layout(width="240px")}
+        opacity = widgets.FloatSlider(OPACITY, min=0, max=1, description="Opacity", **late)
+        threshold = widgets.FloatSlider(THRESHOLD, min=0, max=0.9, description="Threshold", **late)
         style = widgets.Dropdown(options=["grid", "smooth"], description="Style", layout=widgets.Layout(width="180px"))
         choices = [(str(number + 1), number) for number in range(len(self.faces))]
         face = widgets.Dropdown(options=choices, description="Face", layout=widgets.Layout(width="160px"))
@@ -142,8 +159,8 @@ class FrameScrubber:
 
         def pictures() -> list[bytes]:
             timeline, chosen = self._timeline(face.value), self.rows[face.value]
-            drawn = (self._picture(face.value, row, opacity.value, threshold.value, style.value, timeline) for row in chosen)
-            return [draw.encode_jpeg(picture) for picture in drawn]
+            how = (opacity.value, threshold.value, style.value, timeline)
+            return [draw.encode_jpeg(self._picture(face.value, row, *how)) for row in chosen]
 
         def fill() -> None:
             captions = [widgets.HTML(self.caption(face.value, row)) for row in self.rows[face.value]]
@@ -175,7 +192,8 @@ class FrameScrubber:
         face.observe(change_face, names="value")
         tuned = [face] if len(self.faces) > 1 else []
         head = [widgets.HTML(_verdict_html(self.report))] if self.report is not None else []
-        settings = widgets.HBox([*tuned, style, opacity, threshold], layout=widgets.Layout(flex_flow="row wrap", width="720px"))
+        wrapped = widgets.Layout(flex_flow="row wrap", width="720px")
+        settings = widgets.HBox([*tuned, style, opacity, threshold], layout=wrapped)
         box = widgets.VBox([*head, stack, widgets.HBox([play, slider]), settings])
         return ScrubberView(box, play, slider, stack, opacity, threshold, style, face)
 
@@ -184,7 +202,8 @@ class FrameScrubber:
         if self.report is not None:
             return contact_sheet(self.report), describe(self.report)
         seen = int(self.faces[0].track.valid.sum())
-        return face_sheet(self.faces[0], self.scale), f"The most telling of {seen} frames with a face, each beside its evidence."
+        words = f"The most telling of {seen} frames with a face, each beside its evidence."
+        return face_sheet(self.faces[0], self.scale), words
 
     def _ipython_display_(self) -> None:
         if self.faces:
@@ -221,7 +240,8 @@ class ScanBox(widgets.VBox):
 
     def __init__(self) -> None:
         self.path = widgets.Text(placeholder="path of a video on this machine", layout=widgets.Layout(width="420px"))
-        self.upload = widgets.FileUpload(accept="video/*,.mkv,.avi,.mpg,.mpeg,.wmv,.flv,.ts", multiple=False, description="or choose a file")
+        kinds = "video/*,.mkv,.avi,.mpg,.mpeg,.wmv,.flv,.ts"
+        self.upload = widgets.FileUpload(accept=kinds, multiple=False, description="or choose a file")
         self.upload.layout.width = "170px"
         self.button = widgets.Button(description="Scan", button_style="primary", layout=widgets.Layout(width="90px"))
         self.state = widgets.HTML()
@@ -232,7 +252,7 @@ class ScanBox(widgets.VBox):
         super().__init__([row, self.state, self.output])
 
     def chosen(self) -> Path | str:
-        """The video named, else the file chosen (kept under `runs/uploads/`). Raises `SpotterError` when there is none."""
+        """The video named, else the file chosen, kept under `runs/uploads/`. Raises `SpotterError` for neither."""
         if self.path.value.strip():
             return self.path.value.strip()
         if not self.upload.value:
@@ -247,13 +267,12 @@ class ScanBox(widgets.VBox):
     def _scan(self, _: Any) -> None:
         self.output.clear_output()
         self.button.disabled = True
-        try:
-            with self.output:  # a defect shows its traceback here
+        with self.output:  # a defect shows its traceback here; what a user can mend is one sentence
+            try:
                 self._show(self.chosen())
-        except SpotterError as error:
-            self.state.value = f'<div style="color:#a32020">{escape(str(error))}</div>'
-        finally:
-            self.button.disabled = False
+            except SpotterError as error:
+                self.state.value = f'<div style="color:#a32020">{escape(str(error))}</div>'
+        self.button.disabled = False
 
     def _show(self, path: Path | str) -> None:
         self.state.value = "Scanning…"
@@ -263,7 +282,8 @@ class ScanBox(widgets.VBox):
         self.state.value = "Writing the diagnostic video and the page…"
         video = write_diagnostic_video(self.report)
         page = export_page(self.report, video.with_suffix(".html"))
-        self.state.value = f"Diagnostic video: <code>{escape(str(video))}</code><br>Page to hand on: <code>{escape(str(page))}</code>"
+        made = {"Diagnostic video": video, "Page to hand on": page}
+        self.state.value = "<br>".join(f"{what}: <code>{escape(str(place))}</code>" for what, place in made.items())
 
 
 def upload_box() -> ScanBox:

@@ -17,7 +17,7 @@ from .project import DataError, VideoError, atomic_path, find_input
 
 av.logging.set_level(av.logging.PANIC)  # damage is reported by our own errors, not by FFmpeg on stderr
 
-VIDEO_SUFFIXES = frozenset(".mp4 .mov .m4v .mkv .webm .avi .mpg .mpeg .wmv .flv .ts .mts .3gp .gif .ogv".split())
+VIDEO_SUFFIXES = frozenset([".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".mts", ".3gp", ".gif", ".ogv"])
 """File endings looked for in folders; a file named outright may have any ending."""
 
 _TICKS = 90_000  # time base of written video, 1/s: fine enough for every frame rate
@@ -163,7 +163,7 @@ def iterate_frames(path: str | os.PathLike[str]) -> Iterator[tuple[int, float, n
     place = _checked_path(path)
     index = -1
     with _opened(place) as (container, stream):
-        for index, (time, frame) in enumerate(_decoded(container, stream)):  # noqa: B007 - read after the loop
+        for index, (time, frame) in enumerate(_decoded(container, stream)):
             yield index, time, _to_rgb(frame, stream)
     if index < 0:
         raise VideoError(f"{place}: not one frame of it can be decoded. It is damaged, or no video.")

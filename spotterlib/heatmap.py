@@ -1,0 +1,59 @@
+"""Temporal Grad-CAM: which cells of which frames speak for "fake", through the whole temporal model."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from .model import FEATURES, Detector, SpotterNet, normalise
+
+
+def grad_cam(net: SpotterNet, frames: torch.Tensor, valid: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """One forward, and one backward no deeper than the last convolution, for all clips and frames at once.
+
+    frames (B, T, 3, 224, 224) float, normalised; valid (B, T) bool with at least one True a clip; net in eval mode.
+    Returns clip logits (B, 2), frame logits (B, T) and heatmaps (B, T, 7, 7) ≥ 0 in raw units, 0 where not valid.
+    Selvaraju et al., *Grad-CAM*, ICCV 2017: ReLU(Σ_k α_k A_k) with α_k the mean over the cells of ∂y/∂A_k. A is the map
+    that is pooled (after the last convolution's norm and activation); y is the fake logit minus the real logit, whatever
+    the verdict, so that heat always means "evidence of manipulation".
+    """
+    pictures = frames[valid].contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        maps = net.feature_maps(pictures).float()
+    # cuDNN refuses a recurrent backward in eval mode; its plain kernels do not
+    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+        maps = maps.clone().requires_grad_(True)
+        features = maps.new_zeros(*valid.shape, FEATURES)
+        features[valid] = maps.mean((2, 3))
+        logits = net.clip_logits(features, valid)
+        (gradient,) = torch.autograd.grad((logits[:, 1] - logits[:, 0]).sum(), maps)
+    with torch.no_grad():
+        heat = torch.relu((gradient.mean((2, 3), keepdim=True) * maps).sum(1))
+        heatmaps = heat.new_zeros(*valid.shape, *heat.shape[1:])
+        heatmaps[valid] = heat
+        frame_logits = net.frame_logits(features.detach()) * valid
+    return logits.detach(), frame_logits, heatmaps
+
+
+def explain_clips(
+    detector: Detector, clips: np.ndarray, valid: np.ndarray, batch: int = 2
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Raw logits and heatmaps of uint8 RGB clips (N, T, 224, 224, 3) with valid bool (N, T).
+
+    Returns clip logits float32 (N,) as fake − real, frame logits (N, T), both NaN where nothing is valid, and heatmaps
+    float32 (N, T, 7, 7) as `grad_cam` has them. Safe to call from several threads.
+    """
+    count, length = valid.shape
+    whole = np.full(count, np.nan, np.float32)
+    each = np.full((count, length), np.nan, np.float32)
+    heat = np.zeros((count, length, 7, 7), np.float32)
+    usable = np.flatnonzero(valid.any(1))
+    for start in range(0, len(usable), batch):
+        rows = usable[start : start + batch]
+        mask = torch.from_numpy(valid[rows]).to(detector.device)
+        frames = normalise(torch.from_numpy(clips[rows]).to(detector.device).permute(0, 1, 4, 2, 3))
+        logits, frame_logits, heatmaps = grad_cam(detector.net, frames, mask)
+        whole[rows] = (logits[:, 1] - logits[:, 0]).cpu().numpy()
+        each[rows] = torch.where(mask, frame_logits, torch.nan).cpu().numpy()
+        heat[rows] = heatmaps.cpu().numpy()
+    return whole, each, heat
