@@ -8,7 +8,7 @@ brings a second OpenCV, protobuf < 5 and jax:
     /tmp/people-env/bin/pip install mediapipe==0.10.14 scipy==1.17.1 opencv-contrib-python==5.0.0.93
     SPOTTER_DATA=<folder that holds data/portraits> /tmp/people-env/bin/python scripts/make_people.py
 
-About two minutes. Reads data/people/recipes.json (which portraits are mixed: chosen by eye, six or seven look-alikes a
+About four minutes. Reads data/people/recipes.json (which portraits are mixed: chosen by eye, six or seven look-alikes a
 person, no portrait in two people) and writes data/people/pNN.jpg, people.json (weights, landmarks, the check against
 the nearest real portrait) and set_aside.txt (the portraits that must never train a checkpoint).
 
@@ -357,8 +357,6 @@ class Likeness:
         self.textures = np.array([texture for texture, _ in codes])
         self.bases = [self._fit(self.textures, 80), self._fit(np.array([shape for _, shape in codes]), 40)]
         self.codes = self._whiten(codes)
-        turned = [np.ascontiguousarray(p[:, ::-1]) for p in pictures]
-        self.mirrored = self._whiten([face_code(p, finder.points(p)) for p in turned])
 
     @staticmethod
     def _fit(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -388,7 +386,6 @@ class Likeness:
         rows = {
             "likeness of a person to the nearest portrait": to_real.max(1),
             "likeness of a portrait to the nearest other portrait": between.max(1),
-            "likeness of a portrait to its own mirror image": (self.codes * self.mirrored).sum(1),
             "likeness of a person to the nearest other person": among.max(1),
             "correlation of a person with the nearest portrait": correlation.max(1),
             "correlation of a portrait with the nearest other portrait": real_correlation.max(1),
@@ -398,21 +395,21 @@ class Likeness:
 
 
 def make_person(number: int, recipe: dict, home: Path, finder: Finder, measure: Likeness) -> tuple[np.ndarray, dict]:
-    """One person and its record. The portrait it resembles too much loses weight, up to six times over."""
+    """One person and its record. The portrait it resembles too much loses weight, up to four times over."""
     names = recipe["portraits"]
     rng = np.random.default_rng([SEED, number])
     drawn = rng.uniform(0.75, 1.25, len(names))
     tint = recolour(rng, number)
     portraits = [load_portrait(home / path, finder) for path in names]
     outer = [names.index(path) for path in recipe["hair"]]
-    for _ in range(7):
+    for _ in range(5):
         weights = capped(drawn)
         picture = mix(portraits, weights, outer, recipe.get("above", 13), tint)
         likeness, correlation, _ = measure.measure([picture])
         own = likeness[0, [measure.names.index(path) for path in names]]
         if own.max() <= MOST_ALIKE:
             break
-        drawn[own.argmax()] *= 0.6
+        drawn[own.argmax()] = max(drawn[own.argmax()] * 0.6, 0.25)  # of a mean of 1: it still takes part
     nearest = {
         "portrait": measure.names[int(likeness[0].argmax())],
         "likeness": round(float(likeness[0].max()), 3),

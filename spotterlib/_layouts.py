@@ -269,22 +269,10 @@ def _split_in(path: str) -> str:
     return ""
 
 
-REAL_FOLDERS = frozenset(
-    (
-        "real",
-        "reals",
-        "0_real",
-        "original",
-        "originals",
-        "original_sequences",
-        "youtube",
-        "actors",
-        "celeb-real",
-        "youtube-real",
-        "pristine",
-        "genuine",
-    )
+_REAL = (
+    "real reals 0_real original originals original_sequences youtube actors celeb-real youtube-real pristine genuine"
 )
+REAL_FOLDERS = frozenset(_REAL.split())
 FAKE_FOLDERS = METHODS.keys() | {"fake", "fakes", "1_fake", "manipulated", "manipulated_sequences", "celeb-synthesis"}
 
 

@@ -9,29 +9,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-VIDEO_ENDINGS = frozenset(
-    (
-        ".mp4",
-        ".m4v",
-        ".mov",
-        ".avi",
-        ".mkv",
-        ".webm",
-        ".mpg",
-        ".mpeg",
-        ".mpe",
-        ".m2v",
-        ".ts",
-        ".mts",
-        ".m2ts",
-        ".wmv",
-        ".flv",
-        ".3gp",
-        ".ogv",
-        ".vob",
-        ".mxf",
-    )
-)
+_ENDINGS = ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .mpe .m2v .ts .mts .m2ts .wmv .flv .3gp .ogv .vob .mxf"
+VIDEO_ENDINGS = frozenset(_ENDINGS.split())
 EMPTY = "an empty file (0 bytes): it keeps its row, but no video can be read from it"
 
 

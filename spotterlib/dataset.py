@@ -269,5 +269,7 @@ def make_loader(dataset: ClipDataset, batch: int, shuffle: bool, workers: int = 
         collate_fn=collate,
         worker_init_fn=_one_thread,
         persistent_workers=workers > 0,
+        # a forked worker inherits OpenCV's thread pool without its threads, and hangs in it
+        multiprocessing_context="spawn" if workers else None,
         pin_memory=torch.cuda.is_available(),
     )

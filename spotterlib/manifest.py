@@ -234,7 +234,7 @@ def _clean_paths(paths: pd.Series, root: Path, source: str) -> pd.Series:
         if text.split("/")[0] in ("..", ".") or text.startswith("/") or "\0" in text or text[1:3] == ":/":
             raise DataError(
                 f"{source} names {path!r}, which is not under {root}. Paths are relative to that folder: "
-                "put the CSV at the top of the folder that holds the videos, and leave out the others."
+                "put the CSV at the top of the folder that holds the videos (a saved manifest can be given root=)."
             )
         cleaned[index] = text
     return cleaned

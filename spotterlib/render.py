@@ -87,7 +87,7 @@ def evidence_at(face: FaceResult, times: np.ndarray) -> Evidence:
 def _verdict(report: ScanReport) -> str:
     if report.label == "UNDECIDED" or report.confidence is None:
         return report.label
-    return f"{report.label} {report.confidence:.0f} %"
+    return f"{report.label} {report.confidence:.0f}%"
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _fields(report: ScanReport, index: int, state: str, share: float | None) -> 
         f"{report.times[index]:.2f} s",
         f"score {score:.2f}" if np.isfinite(score) else "score --",
         state,
-        f"artifacts {share:.0f} %" if share is not None else "artifacts --",
+        f"artifacts {share:.0f}%" if share is not None else "artifacts --",
     ]
 
 
@@ -118,11 +118,11 @@ def _caption(report: ScanReport, shape: tuple[int, int]) -> _Caption:
     height, width = shape
     last = max(len(report.times) - 1, 0)
     end = draw.end_of(report.times)
-    widest = [_verdict(report), f"frame {last}", f"{end:.2f} s", "score 0.88", "not examined", "artifacts 100 %"]
+    widest = [_verdict(report), f"frame {last}", f"{end:.2f} s", "score 0.88", "not examined", "artifacts 100%"]
     size = max(11, round(min(height, width) / 25))
     pad = max(3, size // 2)
-    size = min(draw.fitting_size(text, width - 2 * pad, size, True) for text in widest)
-    wide = [draw.text_width(text, size, True) + 3 * pad for text in widest]
+    size = min(draw.fitting_size(text, width - 2 * pad, size, bold=text == widest[0]) for text in widest)
+    wide = [draw.text_width(text, size, bold=text == widest[0]) + 3 * pad for text in widest]
     columns = min(len(widest), max(1, (width + pad) // max(wide)))
     if sum(wide) <= width + pad:
         places = [(pad + sum(wide[:number]), 0) for number in range(len(widest))]

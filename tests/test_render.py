@@ -197,7 +197,7 @@ def test_no_face_no_box(report, video):
 
 def test_strip_says_what_is_known(report):
     assert render._fields(report, 22, "no face", None)[3:] == ["score --", "no face", "artifacts --"]
-    assert render._fields(report, 48, "face found", 12.4)[:4] == ["FAKE 90 %", "frame 48", "1.92 s", "score 0.95"]
+    assert render._fields(report, 48, "face found", 12.4)[:4] == ["FAKE 90%", "frame 48", "1.92 s", "score 0.95"]
     undecided = replace(report, label="UNDECIDED", confidence=55.0)
     assert render._fields(undecided, 0, "no face", None)[0] == "UNDECIDED"
 
@@ -214,14 +214,13 @@ def test_several_faces_have_boxes_of_their_own(video):
 
 def test_one_scale_a_report(video):
     report = make_report(video, (make_face(gap=slice(0)),))  # the heat doubles from the first to the last frame
-    images = read_frames(video, [0, 48])
     weights = []
-    for index, image in images.items():
-        x0, y0 = (float(v) for v in face_box(index)[:2])
-        at = (int(y0 + 60 * 3.5 / 7), int(x0 + 60 * 5.5 / 7))
-        plain = image[at].astype(float)
-        weights.append(float(np.mean((render.draw_frame(report, index, image)[at] - plain) / (RED - plain))))
-    assert weights[0] == pytest.approx(weights[1] / 2, abs=0.06) and weights[1] > 0.3
+    for index, image in read_frames(video, [0, 48]).items():
+        x0, y0 = (int(v) for v in face_box(index)[:2])
+        patch = np.s_[y0 + 24 : y0 + 36, x0 + 42 : x0 + 48]
+        plain = image[patch].astype(float)
+        weights.append(float(np.mean((render.draw_frame(report, index, image)[patch] - plain) / (RED - plain))))
+    assert weights[0] == pytest.approx(weights[1] / 2, rel=0.1) and weights[1] > 0.2
 
 
 @pytest.mark.parametrize("size", [(64, 48), (48, 64), (81, 61), (640, 360), (360, 640), (3840, 2160)])
@@ -230,7 +229,7 @@ def test_the_strip_fits_every_size(report, size, label):
     width, height = size
     shown = replace(report, label=label)
     caption = render._caption(shown, (height, width))
-    assert caption.size >= min(9, 0.16 * width)
+    assert caption.size >= (8 if width >= 64 else 6)
     for text, (x, y) in zip(render._fields(shown, 48, "not examined", 100.0), caption.spots, strict=True):
         assert x + draw.text_width(text, caption.size) <= width
         assert y + 0.2 * caption.size <= len(caption.strip)
@@ -450,7 +449,7 @@ def test_page_plays_in_a_browser(browser, report, tmp_path):
     assert before != after
     page.select_option("#style", "smooth")
     assert pixels(page, "heat") != after
-    page.select_option("#face", "1")
+    page.select_option("#face", value="1")
     assert page.evaluate("face") == 1
     page.keyboard.press("Home")
     page.click("#play")

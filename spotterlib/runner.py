@@ -1,0 +1,161 @@
+"""Run the notebooks without a hand on them: papermill, with misspelt parameters refused, and pages of the results."""
+
+from __future__ import annotations
+
+import ast
+import html
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .project import ROOT, DataError, NotReadyError, atomic_path, find_input, output_path
+
+NOTEBOOKS = ROOT / "notebooks"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a notebook: its name, its type as written ("str", "int", …), its default, and its help."""
+
+    name: str
+    type: str
+    default: Any
+    help: str
+
+
+def list_notebooks() -> list[Path]:
+    """The series in its order."""
+    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+
+
+def find_notebook(name: str | os.PathLike[str]) -> Path:
+    """A notebook by its number ("03"), its name ("03_train") or its path. Raises `DataError` when there is none."""
+    matches = [path for path in list_notebooks() if path.stem == str(name) or path.stem.split("_")[0] == str(name)]
+    return matches[0] if matches else find_input(name)
+
+
+def notebook_parameters(notebook: str | os.PathLike[str]) -> dict[str, Parameter]:
+    """The parameters of a notebook, by name, as papermill sees them."""
+    from papermill import inspect_notebook
+
+    found = inspect_notebook(str(find_notebook(notebook)))
+    return {
+        name: Parameter(name, p["inferred_type_name"], ast.literal_eval(p["default"]), p["help"])
+        for name, p in found.items()
+    }
+
+
+def run_notebook(
+    notebook: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    parameters: dict[str, Any] | None = None,
+    progress_bar: bool = False,
+) -> Path:
+    """Execute a notebook and write the executed copy to `out`; the original stays as it is.
+
+    A parameter that the notebook does not have is refused (papermill would only warn), and so is a value of another type
+    than the default's. Raises `DataError` for these, and papermill's `PapermillExecutionError` when a cell fails; the
+    executed copy then ends with that cell.
+    """
+    import papermill
+
+    source = find_notebook(notebook)
+    known = notebook_parameters(source)
+    given = dict(parameters or {})
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise DataError(f"{source.name} has no parameter {', '.join(unknown)}. It has: {', '.join(known)}.")
+    for name, value in given.items():
+        default = known[name].default
+        if isinstance(value, os.PathLike):
+            given[name] = value = os.fspath(value)
+        fits = isinstance(value, type(default)) or (type(default) is float and type(value) is int)
+        if not fits or (isinstance(value, bool) and not isinstance(default, bool)):
+            raise DataError(f"{source.name}: {name} must be {type(default).__name__}, not {value!r}.")
+    final = output_path(out)
+    papermill.execute_notebook(str(source), str(final), given, progress_bar=progress_bar, log_output=False)
+    return final
+
+
+def export_html(notebook: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Path:
+    """The page of an executed notebook: one HTML file beside it (or at `out`)."""
+    from nbconvert import HTMLExporter
+
+    source = find_input(notebook)
+    final = output_path(out) if out is not None else source.with_suffix(".html")
+    body, _ = HTMLExporter().from_filename(str(source))
+    with atomic_path(final) as temporary:
+        temporary.write_text(body, encoding="utf-8")
+    return final
+
+
+def run_series(
+    out: str | os.PathLike[str],
+    parameters: dict[str, dict[str, Any]],
+    progress: Callable[[str], None] | None = None,
+) -> list[Path]:
+    """Run notebooks in their order, each with its own parameters, and export a page of each.
+
+    parameters: by notebook number ("00", "03", …); only those named are run. Returns the executed notebooks.
+    """
+    done = []
+    for notebook in list_notebooks():
+        number = notebook.stem.split("_")[0]
+        if number in parameters:
+            if progress is not None:
+                progress(notebook.stem)
+            done.append(run_notebook(notebook, Path(out) / notebook.name, parameters[number]))
+            export_html(done[-1])
+    if not done:
+        raise NotReadyError(f"None of the notebooks {', '.join(parameters)} is in {NOTEBOOKS}.")
+    return done
+
+
+def notebook_title(notebook: str | os.PathLike[str]) -> tuple[str, str]:
+    """A notebook's title without its number, and the first sentence under it."""
+    import nbformat
+
+    lines = nbformat.read(find_notebook(notebook), as_version=4).cells[0].source.splitlines()
+    title = lines[0].lstrip("# ").split("·", 1)[-1].strip()
+    text = next(line for line in lines[1:] if line.strip())
+    return title, text.split(". ")[0].rstrip(".") + "."
+
+
+def notebook_table() -> str:
+    """The table of the series for the README, made from the notebooks themselves."""
+    rows = ["| notebook | what it does |", "| --- | --- |"]
+    for path in list_notebooks():
+        number = path.stem.split("_")[0]
+        title, sentence = notebook_title(path)
+        rows.append(f"| [{number} · {title}](notebooks/{path.name}) | {sentence} |")
+    return "\n".join(rows)
+
+
+def write_index(folder: str | os.PathLike[str], title: str, links: list[tuple[str, str]], table: str = "") -> Path:
+    """`index.html` of a folder: links as (text, relative path), videos among them shown, and an HTML table."""
+    items = "\n".join(f'<li><a href="{html.escape(path)}">{html.escape(text)}</a></li>' for text, path in links)
+    videos = "\n".join(
+        f'<video controls muted playsinline src="{html.escape(path)}"></video>' for _, path in links if path.endswith(".mp4")
+    )
+    page = f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }}
+table {{ border-collapse: collapse; }} td, th {{ padding: .2rem .8rem .2rem 0; text-align: left; border-bottom: 1px solid #ddd; }}
+video {{ max-width: 100%; max-height: 30rem; margin-top: 1rem; }}
+</style></head><body>
+<h1>{html.escape(title)}</h1>
+<ul>
+{items}
+</ul>
+{table}
+{videos}
+</body></html>
+"""
+    final = Path(folder) / "index.html"
+    with atomic_path(final) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return final
