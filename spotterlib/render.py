@@ -120,7 +120,7 @@ def _caption(report: ScanReport, shape: tuple[int, int]) -> _Caption:
     end = draw.end_of(report.times)
     widest = [_verdict(report), f"frame {last}", f"{end:.2f} s", "score 0.88", "not examined", "artifacts 100%"]
     size = max(11, round(min(height, width) / 25))
-    pad = max(3, size // 2)
+    pad = max(2, min(size // 2, width // 24))
     size = min(draw.fitting_size(text, width - 2 * pad, size, bold=text == widest[0]) for text in widest)
     wide = [draw.text_width(text, size, bold=text == widest[0]) + 3 * pad for text in widest]
     columns = min(len(widest), max(1, (width + pad) // max(wide)))

@@ -143,14 +143,33 @@ def draw_sample(sample: Sample, people: dict[str, dict], seed: int) -> tuple[np.
     if sample.method == "FaceSwap":
         face, face_points = _portrait(people[sample.source], size)
         faces, face_marks = animate_still(face, face_points, motion, times)
-        frames, mask = _swap(frames, marks, faces, face_marks, own)
+        frames, mask = _within(_face_area(marks, frames), _swap, frames, marks, faces, face_marks, own)
     elif sample.method == "SelfBlend":
         blend = draw_blend(own, str(own.choice(["whole", "face", "inner"])))
-        blend = replace(blend, alter_inside=True, ratio=float(own.choice([0.75, 1.0])))
-        frames, mask = self_blend(frames, marks, blend)
+        # a colour as far off as training's hardest would be a caricature here
+        blend = replace(blend, alter_inside=True, offsets=0.5 * blend.offsets, ratio=float(own.choice([0.75, 1.0])))
+        frames, mask = _within(_face_area(marks, frames), self_blend, frames, marks, blend)
     else:
         mask = None
     return frames, mask, crf
+
+
+def _face_area(marks: np.ndarray, frames: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns that hold the face in every frame, with room for any mask round it."""
+    unit = float(np.hypot(*(marks[:, 1] - marks[:, 0]).T).max())
+    low = np.maximum(marks.min((0, 1)) - [1.7 * unit, 1.9 * unit], 0).astype(int)
+    high = np.minimum(marks.max((0, 1)) + [1.7 * unit, 1.7 * unit], frames.shape[2:0:-1]).astype(int)
+    return slice(low[1], high[1]), slice(low[0], high[0])
+
+
+def _within(
+    area: tuple[slice, slice], forge: Callable, frames: np.ndarray, marks: np.ndarray, *rest: object
+) -> tuple[np.ndarray, np.ndarray]:
+    """Forge an area alone, for speed: the frames with it put back, and the mask of whole frames."""
+    fakes, masks = frames.copy(), np.zeros(frames.shape[:3], np.float32)
+    inner = (slice(None), *area)
+    fakes[inner], masks[inner] = forge(frames[inner], marks - [area[1].start, area[0].start], *rest)
+    return fakes, masks
 
 
 def _write_sample(sample: Sample, people: dict[str, dict], seed: int, folder: Path) -> None:
@@ -208,19 +227,27 @@ def _swap(
         unit = float(np.hypot(*(points[1] - points[0])))
         shaken = points + rng.normal(0, jitter * unit, points.shape)
         onto, away = (np.vstack([face_to_pixels(p), [0, 0, 1]]) for p in (shaken, own))
-        warp = (onto @ np.linalg.inv(away))[:2]
-        small = cv2.resize(face, (round(width / detail), round(height / detail)), interpolation=cv2.INTER_AREA)
-        face = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
-        face = cv2.warpAffine(face, warp, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        warp = np.diag([1 / detail, 1 / detail, 1]) @ onto @ np.linalg.inv(away)  # by way of the tool's coarser picture
+        small = (round(width / detail), round(height / detail))
+        face = cv2.warpAffine(face, warp[:2], small, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        face = cv2.resize(face, (width, height), interpolation=cv2.INTER_LINEAR)
         hard = region_mask(outline, shaken, (height, width))
         mask = cv2.GaussianBlur(cv2.erode(hard, np.ones((3, 3))), (0, 0), feather * unit)
         mask = np.where(mask < 0.01, 0, mask)
-        inside = hard > 0.5
-        face, around = face.astype(np.float32), frame.astype(np.float32)
-        mean, spread = face[inside].mean(0), face[inside].std(0) + 1
-        wanted, wanted_spread = around[inside].mean(0), around[inside].std(0) + 1
-        gain = (wanted_spread / spread) ** (0.5 * match)
-        face = (face - mean) * gain + mean + match * (wanted - mean)
-        fakes[k] = np.clip(around + mask[..., None] * (face - around) + 0.5, 0, 255).astype(np.uint8)
+        inside = (hard > 0.5).astype(np.uint8)
+        mean, spread = (v[:, 0] for v in cv2.meanStdDev(face, mask=inside))
+        wanted, wanted_spread = (v[:, 0] for v in cv2.meanStdDev(frame, mask=inside))
+        gain = ((wanted_spread + 1) / (spread + 1)) ** (0.5 * match)
+        shift = mean + match * (wanted - mean) - mean * gain
+        around = frame.astype(np.float32)
+        matched = face * gain.astype(np.float32) + shift.astype(np.float32)
+        fakes[k] = np.clip(around + mask[..., None] * (matched - around) + 0.5, 0, 255).astype(np.uint8)
         masks[k] = mask
     return fakes, masks
+
+
+def sample_clip(kind: str = "fake") -> Path:
+    """A sample clip to try things on: "fake" is a face swap, "real" the scene it was put into; made if not there yet."""
+    folder = make_samples("data/samples").root
+    swap = next(sample for sample in plan_samples() if sample.method == "FaceSwap")
+    return folder / (swap.path if kind == "fake" else f"real/{swap.person}.mp4")

@@ -144,12 +144,20 @@ class FrameScrubber:
         """A fresh set of widgets. Raises `ValueError` when there is no face to show."""
         if not self.faces:
             raise ValueError("No face was found in this video: there is nothing to scrub.")
-        late = {"step": 0.05, "continuous_update": False, "layout": widgets.Layout(width="240px")}
+        late = {
+            "step": 0.05,
+            "continuous_update": False,
+            "layout": widgets.Layout(width="235px"),
+            "style": {"description_width": "68px"},
+        }
         opacity = widgets.FloatSlider(OPACITY, min=0, max=1, description="Opacity", **late)
         threshold = widgets.FloatSlider(THRESHOLD, min=0, max=0.9, description="Threshold", **late)
-        style = widgets.Dropdown(options=["grid", "smooth"], description="Style", layout=widgets.Layout(width="180px"))
+        narrow = {"description_width": "40px"}
+        style = widgets.Dropdown(
+            options=["grid", "smooth"], description="Style", layout=widgets.Layout(width="130px"), style=narrow
+        )
         choices = [(str(number + 1), number) for number in range(len(self.faces))]
-        face = widgets.Dropdown(options=choices, description="Face", layout=widgets.Layout(width="160px"))
+        face = widgets.Dropdown(options=choices, description="Face", layout=widgets.Layout(width="100px"), style=narrow)
         last = len(self.rows[0]) - 1
         steps = np.diff(self.faces[0].track.times)
         interval = int(np.clip(1000 * np.median(steps), 80, 400)) if len(steps) else 200

@@ -15,7 +15,8 @@ import numpy as np
 
 from .project import DataError, VideoError, atomic_path, find_input
 
-av.logging.set_level(av.logging.PANIC)  # damage is reported by our own errors, not by FFmpeg on stderr
+# PyAV keeps FFmpeg silent by itself. Never call av.logging.set_level here: its Python callback takes the GIL in decoder
+# threads, and a process that frees a decoder while one of them reports damage waits for ever.
 
 VIDEO_SUFFIXES = frozenset([".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".mts", ".3gp", ".gif", ".ogv"])
 """File endings looked for in folders; a file named outright may have any ending."""

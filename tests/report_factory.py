@@ -74,7 +74,9 @@ def make_face(
     crops[~valid] = 0
     spans = [times[of == window] for window in range(windows)]
     results = tuple(
-        WindowResult(float(span[0]), float(span[-1]), None if probability is None else probability - 0.01 * k, len(span))
+        WindowResult(
+            float(span[0]), float(span[-1]), None if probability is None else probability - 0.01 * k, len(span)
+        )
         for k, span in enumerate(spans)
     )
     clip = FaceClip(crops, times, boxes, marks, valid)
@@ -82,7 +84,9 @@ def make_face(
     return FaceResult(label, probability, "", results, track, clip, scores, heatmaps)
 
 
-def make_report(video: Path, faces: tuple[FaceResult, ...] | None = None, label: str = "FAKE", reason: str = "") -> ScanReport:
+def make_report(
+    video: Path, faces: tuple[FaceResult, ...] | None = None, label: str = "FAKE", reason: str = ""
+) -> ScanReport:
     """A report on a video of `make_video`."""
     info = probe_video(video)
     times = np.arange(info.frames) / FPS
