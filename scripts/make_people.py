@@ -14,12 +14,13 @@ the nearest real portrait) and set_aside.txt (the portraits that must never trai
 
 The method, for one person:
 1. Every portrait is laid over a common frame by eyes and mouth; what lies outside it is filled from its own backdrop.
-2. Weights are drawn from the seed, each under .3; a portrait that the result resembles too much loses weight. The mixed shape is the weighted mean of 468 landmarks; the outline of
-   hair and head is the mean of three of the portraits, whose hair and clothes are most alike.
+2. Weights are drawn from the seed, each under .3; a portrait that the result resembles too much loses weight. The mixed
+   shape is the weighted mean of 468 landmarks; the outline of the head is the mean of three of them, whose hair and
+   clothes are most alike.
 3. Each whole portrait is warped to that shape (thin-plate spline), then aligned more finely by optical flow to the mix,
    four times over.
-4. Mix. In the face every portrait has its drawn weight. Elsewhere (hair, clothes) those three have .3 each, others share
-   .1, and a portrait that disagrees with the others at a place steps back there; no weight is ever above .3.
+4. Mix. In the face every portrait has its drawn weight. Elsewhere (hair, clothes) those three have .3 each, the others
+   share .1, and a portrait that disagrees with the others at a place steps back there; no weight is ever above .3.
 5. An average is softer than a photograph: every band of its Laplacian pyramid is raised towards the sources' energy, by
    at most 1.9 in the face. Clothes go slightly out of focus, for there the portraits agree least.
 6. The backdrop (a smooth model of it under the mixed outline) takes a colour of the person's own.
@@ -27,7 +28,6 @@ The method, for one person:
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import sys
@@ -326,7 +326,7 @@ def five_points(points: np.ndarray) -> np.ndarray:
 
 
 def face_code(picture: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A face without its place: grey texture (64·64,) in a common frame, mean 0 and norm 1; landmarks (468·2,) in it."""
+    """A face without its place: grey texture (64·64,) in a common frame, norm 1; landmarks (468·2,) in it."""
     frame = np.array([[20.0, 24.0], [44.0, 24.0], [32.0, 50.0]])
     places = np.array([points[EYE_LEFT].mean(0), points[EYE_RIGHT].mean(0), points[MOUTH].mean(0)])
     to_frame = similarity(places, frame)
@@ -345,8 +345,8 @@ def face_code(picture: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.n
 class Likeness:
     """How alike two faces are, by codes fitted on all portraits (1 the same picture, 0 unrelated).
 
-    likeness: cosine between whitened codes of 80 principal components of texture and 40 of shape. correlation: normalised
-    correlation of the aligned grey faces themselves.
+    likeness: cosine between whitened codes of 80 principal components of texture and 40 of shape. correlation:
+    normalised correlation of the aligned grey faces themselves.
     """
 
     def __init__(self, home: Path, finder: Finder) -> None:
@@ -372,7 +372,7 @@ class Likeness:
         return joined / np.linalg.norm(joined, axis=1, keepdims=True)
 
     def measure(self, pictures: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Likeness and correlation of pictures to all portraits, (n, portraits) each, and likeness among them (n, n)."""
+        """Likeness and correlation of pictures to all portraits, (n, portraits) each; likeness among them (n, n)."""
         codes = [face_code(p, self.finder.points(p)) for p in pictures]
         white = self._whiten(codes)
         return white @ self.codes.T, np.array([t for t, _ in codes]) @ self.textures.T, white @ white.T

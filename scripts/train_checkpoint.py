@@ -1,11 +1,14 @@
 """Train the shipped checkpoint from portraits of real people alone, by self-blending.
 
-    SPOTTER_DATA=… python scripts/train_checkpoint.py --out runs/checkpoint
+    SPOTTER_DATA=… python scripts/train_checkpoint.py frames --out runs/checkpoint/frames
+    SPOTTER_DATA=… python scripts/train_checkpoint.py clips --start runs/checkpoint/frames/best.safetensors \\
+        --out runs/checkpoint/clips
 
 SPOTTER_DATA names a folder with `data/portraits` and `weights/efficientnet-b0-imagenet.safetensors`. The portraits in
 data/people/set_aside.txt, which the sample people were mixed from, are left out. People are split by a hash of the file
-name: 85 % train, 15 % validation. First the backbone and the frame head learn on pairs of short clips, then the GRU and
-its head on clips of the deployed length, the backbone held still. Stopped at any point, the same command goes on.
+name: 85 % train, 15 % validation. In stage "frames" the backbone and the frame head learn on pairs of clips of two
+frames; in stage "clips" the GRU and its head learn on clips of the deployed length, the backbone held still. Stopped at
+any point, the same command goes on. checkpoints/README.md has the commands that made the shipped checkpoint.
 """
 
 from __future__ import annotations
@@ -27,19 +30,21 @@ ROWS = "portraits.json"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", default="runs/checkpoint")
-    parser.add_argument("--epochs", type=int, default=16, help="of the first stage")
-    parser.add_argument("--clip-epochs", type=int, default=2, help="of the second stage")
+    parser.add_argument("stage", choices=["frames", "clips"])
+    parser.add_argument("--out", required=True, help="folder of the run; best.safetensors and its card end up in it")
+    parser.add_argument("--start", help="checkpoint to start from (default: ImageNet weights)")
+    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--lr", type=float, default=3e-4)
+    parser.add_argument("--rows", type=int, help="train on the first N people only (in the order of their hashes)")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--stage", choices=["frames", "clips", "both"], default="both")
     options = parser.parse_args()
     home = project.data_home()
     if home is None:
         sys.exit("Set SPOTTER_DATA to the folder that holds data/portraits and weights.")
     out = project.output_path(options.out)
-    out.mkdir(parents=True, exist_ok=True)
-    rows = portrait_rows(home / "data" / "portraits", out / ROWS)
+    rows = portrait_rows(home / "data" / "portraits", out.parent / ROWS)
     train = [row for row in rows if not is_validation(row["name"])]
+    train = sorted(train, key=lambda row: name_hash(row["name"]))[: options.rows]
     val = [row for row in rows if is_validation(row["name"])]
     print(f"{len(train)} people to train on, {len(val)} for validation")
     weights = home / "weights" / "efficientnet-b0-imagenet.safetensors"
@@ -47,40 +52,35 @@ def main() -> None:
         "name": "spotter_v1",
         "licence": "MIT",
         "data": {
-            "training": f"{len(train)} public-domain portraits, set in motion; fakes by self-blending; no deepfake was seen",
-            "people": {"train": len(train), "validation": len(val)},
+            "training": "public-domain portraits, set in motion; fakes of them by self-blending; no deepfake was seen",
+            "people": {"all": len(rows), "this_stage": len(train), "validation": len(val)},
             "portraits_sha256": listing_sha256(rows),
             "imagenet_weights_sha256": project.file_sha256(weights),
         },
     }
-    frames_run, clips_run = out / "frames", out / "clips"
-    if options.stage in ("frames", "both"):
-        config = TrainConfig(
-            batch=12, epochs=options.epochs, lr=3e-4, restart=options.epochs, frozen=5, unfreeze_epoch=-1,
-            patience=options.epochs, frame_weight=1.0, workers=options.workers,
-        )  # fmt: skip
-        run(config, train, val, 2, frames_run, weights, card)
-    if options.stage in ("clips", "both"):
-        config = TrainConfig(
-            batch=4, epochs=options.clip_epochs, lr=3e-4, restart=options.clip_epochs, frozen=18, unfreeze_epoch=-1,
-            patience=options.clip_epochs, frame_weight=0.2, workers=options.workers,
-        )  # fmt: skip
-        run(config, train, val, 24, clips_run, frames_run / "best.safetensors", card)
-        print(f"Look at {clips_run}; the checkpoint is best.safetensors with best.json beside it.")
-
-
-def run(config: TrainConfig, train: list[dict], val: list[dict], frames: int, out: Path, start: Path, card: dict) -> None:
+    common = {"epochs": options.epochs, "restart": options.epochs, "lr": options.lr, "patience": options.epochs}
+    common |= {"workers": options.workers, "unfreeze_epoch": -1}
+    if options.stage == "frames":
+        config, frames = TrainConfig(batch=12, frozen=5, frame_weight=1.0, **common), 2
+    else:
+        config, frames = TrainConfig(batch=4, frozen=18, frame_weight=0.2, **common), 24
     pairs = ClipDataset(train, load_still, frames, seed=config.seed, selfblend=1.0)
     held = ClipDataset(val, load_still, frames, seed=config.seed + 1, selfblend=1.0)
     with tqdm(total=1.0, desc=out.name, mininterval=20) as bar:
-        for record in fit(config, pairs, held, out, start, card, progress=lambda share: bar.update(share - bar.n)):
+        progress = lambda share: bar.update(share - bar.n)  # noqa: E731
+        for record in fit(config, pairs, held, out, options.start or weights, card, progress=progress):
             bar.reset()
             tqdm.write(" ".join(f"{k} {v:.4g}" for k, v in record.items()))
 
 
+def name_hash(name: str) -> int:
+    """A number that orders and divides people, the same everywhere."""
+    return int(hashlib.sha256(name.encode()).hexdigest(), 16)
+
+
 def is_validation(name: str) -> bool:
     """Whether a person is one of the 15 % kept for validation."""
-    return int(hashlib.sha256(name.encode()).hexdigest(), 16) % 100 < 15
+    return name_hash(name) % 100 < 15
 
 
 def portrait_rows(folder: Path, kept: Path) -> list[dict]:

@@ -34,10 +34,17 @@ LIMITS = (
 )
 
 
+def certainty(report: ScanReport) -> str:
+    """How sure: "93 % confidence"; "" for an undecided verdict, where a percentage would read as a decision."""
+    if report.label == "UNDECIDED" or report.confidence is None:
+        return ""
+    return f"{report.confidence:.0f} % confidence"
+
+
 def describe(report: ScanReport) -> str:
     """The report in a few plain sentences: a text alternative to its pictures."""
-    certain = "" if report.confidence is None else f" (confidence {report.confidence:.0f} %)"
-    said = [f"Verdict {report.label}{certain}.", report.reason.strip()]
+    certain = certainty(report)
+    said = [f"Verdict {report.label}{f' with {certain}' if certain else ''}.", report.reason.strip()]
     if not report.faces:
         said.append("No face was found.")
     for number, face in enumerate(report.faces, 1):
@@ -112,14 +119,13 @@ def page_html(report: ScanReport, sheet: np.ndarray) -> str:
         ("Detector", f"{checkpoint.get('name', '–')}, SHA-256 {str(checkpoint.get('sha256', '–'))[:16]}…"),
     ]
     thinned = " The player keeps the frames of the strongest windows only; the strip shows all." if left_out else ""
-    certain = "" if report.confidence is None else f"{report.confidence:.0f} % confidence"
     template = importlib.resources.files(__package__).joinpath("_player.html").read_text(encoding="utf-8")
     return Template(template).substitute(
         title=escape(f"{report.label}: {name}"),
         name=escape(name),
         label=escape(report.label),
         color="rgb({}, {}, {})".format(*draw.VERDICTS[report.label]),
-        certain=escape(certain),
+        certain=escape(certainty(report)),
         reason=escape(report.reason),
         hidden="" if report.faces else "hidden",
         figures=_rows(figures),

@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 
 from .model import FEATURES, Detector, SpotterNet, normalise
 
+_CUDNN = threading.Lock()
 
-def grad_cam(net: SpotterNet, frames: torch.Tensor, valid: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+
+@contextlib.contextmanager
+def _plain_recurrence(cuda: bool) -> Iterator[None]:
+    """Keep cuDNN out of the GRU: it refuses a backward in eval mode, and plain kernels do not.
+
+    The switch is one for the whole process: two threads that turn it off and on in turn would undo each other.
+    """
+    if not cuda:
+        yield
+        return
+    with _CUDNN, torch.backends.cudnn.flags(enabled=False):
+        yield
+
+
+def grad_cam(
+    net: SpotterNet, frames: torch.Tensor, valid: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """One forward, and one backward no deeper than the last convolution, for all clips and frames at once.
 
     frames (B, T, 3, 224, 224) float, normalised; valid (B, T) bool with at least one True a clip; net in eval mode.
     Returns clip logits (B, 2), frame logits (B, T) and heatmaps (B, T, 7, 7) ≥ 0 in raw units, 0 where not valid.
     Selvaraju et al., *Grad-CAM*, ICCV 2017: ReLU(Σ_k α_k A_k) with α_k the mean over the cells of ∂y/∂A_k. A is the map
-    that is pooled (after the last convolution's norm and activation); y is the fake logit minus the real logit, whatever
-    the verdict, so that heat always means "evidence of manipulation".
+    that is pooled (after the last convolution's norm and activation); y is the fake logit minus the real logit,
+    whatever the verdict, so that heat always means "evidence of manipulation".
     """
     pictures = frames[valid].contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
         maps = net.feature_maps(pictures).float()
-    # cuDNN refuses a recurrent backward in eval mode; its plain kernels do not
-    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+    with torch.enable_grad(), _plain_recurrence(maps.is_cuda):
         maps = maps.clone().requires_grad_(True)
         features = maps.new_zeros(*valid.shape, FEATURES)
         features[valid] = maps.mean((2, 3))

@@ -148,7 +148,7 @@ def _draw(report: ScanReport, index: int, image: np.ndarray, caption: _Caption) 
     canvas[:height], canvas[height:] = image, caption.strip
     picture, strip = canvas[:height], canvas[height:]
     time = float(report.times[index])
-    thick = max(1, round(min(height, width) / 200))
+    thick = max(1, round(min(height, width) / 160))
     state, share = "no face", None
     for number in reversed(range(len(report.faces))):  # the deciding face last, on top
         seen = evidence_at(report.faces[number], np.array([time]))
@@ -207,7 +207,7 @@ def write_diagnostic_video(report: ScanReport, path: str | os.PathLike[str] | No
     Raises `VideoError` when the video is gone, is another one now, or would be overwritten.
     """
     target = output_path(path if path is not None else Path("runs") / f"{Path(report.video).stem}_spotter.mp4")
-    if target.exists() and os.path.samefile(target, report.video):
+    if target.exists() and Path(report.video).exists() and os.path.samefile(target, report.video):
         raise VideoError(f"{target} is the scanned video itself. Give the diagnostic video another name.")
     return write_video(target, _drawn_frames(report), report.info.fps, times=report.times, audio_from=report.video)
 

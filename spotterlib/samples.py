@@ -18,7 +18,7 @@ import pandas as pd
 
 from ._animate import animate_still, draw_motion
 from .manifest import Manifest, build_manifest
-from .project import ROOT, DataError, atomic_path, file_sha256, output_path, read_json, write_json
+from .project import ROOT, DataError, atomic_path, file_sha256, output_path, read_json
 from .selfblend import draw_blend, face_to_pixels, region_mask, self_blend
 from .video import write_video
 
@@ -34,7 +34,6 @@ PAIRS = (
 
 _VERSION = 1  # raise it when the clips come out otherwise: old ones are then made anew
 _PEOPLE = ROOT / "data" / "people"
-_RECIPE = "samples.json"
 
 
 @dataclass(frozen=True)
@@ -83,19 +82,18 @@ def make_samples(
     """Make the sample clips under `out` and return their manifest; what is there and whole is kept.
 
     Writes `real/*.mp4`, `fake/*.mp4` (H.264, 25 fps, 2–3 s), for each fake `masks/*.mp4` (white: share of the pasted
-    face) and `metadata.csv`. pairs: how many pairs of people (None: all 16); progress: called with the share done, 0…1.
-    A clip is drawn from the seed and its own name alone, whatever the order. Raises `DataError` when data/people is not
-    whole.
+    face) and `metadata.csv`, whose column `recipe` tells clips of another seed or version, which are made anew. pairs:
+    how many pairs of people (None: all 16); progress: called with the share done, 0…1. A clip is drawn from the seed and
+    its own name alone, whatever the order. Raises `DataError` when data/people is not whole.
     """
     folder, plan = output_path(out), plan_samples(pairs)
     people = load_people()
-    key = {"version": _VERSION, "seed": seed, "people": file_sha256(_PEOPLE / "people.json"), "pairs": len(plan) // 4}
-    before = read_json(folder / _RECIPE) if (folder / _RECIPE).exists() else {}
-    if before.get("key") != key:
-        for path in [name for sample in plan for name in (sample.path, sample.mask) if name] + before.get("files", []):
-            (folder / path).unlink(missing_ok=True)
-    files = [name for sample in plan for name in (sample.path, sample.mask) if name]
-    write_json(folder / _RECIPE, {"key": key, "files": files})
+    columns = ["path", "label", "method", "group", "ids", "mask"]
+    table = pd.DataFrame([[getattr(s, name) for name in columns] for s in plan], columns=columns)
+    table["recipe"] = f"{_VERSION}-{seed}-{file_sha256(_PEOPLE / 'people.json')[:12]}"
+    _clear(folder, table)
+    with atomic_path(folder / "metadata.csv") as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
 
     missing = [s for s in plan if not all((folder / name).exists() for name in (s.path, s.mask) if name)]
     done = len(plan) - len(missing)
@@ -107,15 +105,28 @@ def make_samples(
                 progress(done / len(plan))
     elif progress is not None:
         progress(1.0)
-    columns = ["path", "label", "method", "group", "ids", "mask"]
-    table = pd.DataFrame([[getattr(s, name) for name in columns] for s in plan], columns=columns)
-    with atomic_path(folder / "metadata.csv") as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
     return build_manifest(folder, "plain")
 
 
+def _clear(folder: Path, table: pd.DataFrame) -> None:
+    """Remove clips of another recipe, and of pairs that are not asked for now: all that `table` does not vouch for."""
+    files = {name for name in [*table["path"], *table["mask"]] if name}
+    listed, before = folder / "metadata.csv", set()
+    if listed.exists():
+        old = pd.read_csv(listed, dtype=str, keep_default_na=False)
+        if "recipe" in old:
+            before = {name for name in [*old["path"], *old["mask"]] if name}
+            if set(old["recipe"]) == set(table["recipe"]):
+                before, files = before - files, set()
+    for name in before | files:
+        (folder / name).unlink(missing_ok=True)
+
+
 def load_people() -> dict[str, dict]:
-    """The people of data/people by name: file (path) and landmarks (5, 2) px. Raises `DataError` when one is missing."""
+    """The people of data/people by name: file (path) and landmarks (5, 2) px.
+
+    Raises `DataError` when one is missing.
+    """
     listed = read_json(_PEOPLE / "people.json")["people"]
     people = {p["name"]: {"file": _PEOPLE / p["file"], "landmarks": np.array(p["landmarks"])} for p in listed}
     lost = [name for pair in PAIRS for name in pair if name not in people or not people[name]["file"].exists()]
@@ -157,8 +168,8 @@ def draw_sample(sample: Sample, people: dict[str, dict], seed: int) -> tuple[np.
 def _face_area(marks: np.ndarray, frames: np.ndarray) -> tuple[slice, slice]:
     """Rows and columns that hold the face in every frame, with room for any mask round it."""
     unit = float(np.hypot(*(marks[:, 1] - marks[:, 0]).T).max())
-    low = np.maximum(marks.min((0, 1)) - [1.7 * unit, 1.9 * unit], 0).astype(int)
-    high = np.minimum(marks.max((0, 1)) + [1.7 * unit, 1.7 * unit], frames.shape[2:0:-1]).astype(int)
+    low = np.maximum(marks.min((0, 1)) - 1.8 * unit, 0).astype(int)
+    high = np.minimum(marks.max((0, 1)) + 1.8 * unit, frames.shape[2:0:-1]).astype(int)
     return slice(low[1], high[1]), slice(low[0], high[0])
 
 
@@ -216,7 +227,7 @@ def _swap(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Put another's face on every frame, as common tools do: aligned by landmarks, matched in colour, feathered.
 
-    frames, faces: uint8 RGB (T, H, W, 3); marks, face_marks: (T, 5, 2) px. Returns the fake frames and the mask float32.
+    frames, faces: uint8 RGB (T, H, W, 3); marks, face_marks: (T, 5, 2) px. Returns fake frames and mask (float32).
     """
     outline = draw_blend(rng, "face" if rng.uniform() < 0.6 else "whole").outline * [0.93, 0.95]
     jitter, match = float(rng.uniform(0.002, 0.01)), float(rng.uniform(0.75, 0.95))
@@ -233,7 +244,7 @@ def _swap(
         face = cv2.resize(face, (width, height), interpolation=cv2.INTER_LINEAR)
         hard = region_mask(outline, shaken, (height, width))
         mask = cv2.GaussianBlur(cv2.erode(hard, np.ones((3, 3))), (0, 0), feather * unit)
-        mask = np.where(mask < 0.01, 0, mask)
+        mask = np.where(mask < 0.01, 0, np.minimum(mask, 1))
         inside = (hard > 0.5).astype(np.uint8)
         mean, spread = (v[:, 0] for v in cv2.meanStdDev(face, mask=inside))
         wanted, wanted_spread = (v[:, 0] for v in cv2.meanStdDev(frame, mask=inside))
@@ -247,7 +258,7 @@ def _swap(
 
 
 def sample_clip(kind: str = "fake") -> Path:
-    """A sample clip to try things on: "fake" is a face swap, "real" the scene it was put into; made if not there yet."""
+    """A sample clip to try, made if not there yet: "fake" is a face swap, "real" the scene it was put into."""
     folder = make_samples("data/samples").root
     swap = next(sample for sample in plan_samples() if sample.method == "FaceSwap")
     return folder / (swap.path if kind == "fake" else f"real/{swap.person}.mp4")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,103 +14,15 @@ import pandas as pd
 from scipy.interpolate import PchipInterpolator
 
 from ._calibration import combine_odds
+from ._journal import Journal, file_key, row_of
+from ._report import FaceResult, ScanReport, WindowResult
+from ._windows import FRAMES, duration_of, window_rows
 from .cache import read_cache
-from .faces import FRAMES, MAX_WINDOWS, MIN_USABLE, FaceClip, FaceTrack, VideoFaces, find_faces, window_rows
+from .faces import MIN_USABLE, VideoFaces, find_faces
 from .heatmap import explain_clips
 from .model import Detector, load_checkpoint
-from .project import DataError, SpotterError, atomic_path, find_input, output_path, write_json
-from .video import VIDEO_SUFFIXES, VideoInfo
-
-
-@dataclass(frozen=True)
-class WindowResult:
-    """One window of one face: start and end in s, calibrated P(fake) or None where it was not scored, usable frames."""
-
-    start: float
-    end: float
-    probability: float | None
-    usable: int
-
-
-@dataclass(frozen=True)
-class FaceResult:
-    """One face: its own verdict, and the evidence on the detection grid of G frames.
-
-    probability: calibrated P(this face is fake) over its windows, None when none was scored (`reason` says why);
-    frame_scores float32 (G,): the frame head's calibrated P(fake), NaN where the face was not found; heatmaps float32
-    (G, 7, 7): raw temporal Grad-CAM ≥ 0, 0 where it was not found or its window not scored.
-    """
-
-    label: str
-    probability: float | None
-    reason: str
-    windows: tuple[WindowResult, ...]
-    track: FaceTrack
-    clip: FaceClip
-    frame_scores: np.ndarray
-    heatmaps: np.ndarray
-
-
-@dataclass(frozen=True)
-class ScanReport:
-    """What a scan found. A score is no proof: it says how alike the video is to what the checkpoint learned as fake.
-
-    label "REAL", "FAKE" or "UNDECIDED"; probability: calibrated P(fake), None when nothing could be scored; confidence:
-    percent, 100·P(label), for UNDECIDED 100·max(p, 1 − p); reason: why it is undecided, or what to know of the verdict;
-    faces: strongest first, faces[0] decided; times float64 (V,) s and frame_scores float32 (V,): every frame of the
-    video, NaN where that face was not seen; heatmap_scale: the raw Grad-CAM value drawn as full red, one for the report;
-    coverage: share of the video's length inside a window; timings in s.
-    """
-
-    video: str
-    label: str
-    probability: float | None
-    confidence: float | None
-    reason: str
-    faces: tuple[FaceResult, ...]
-    times: np.ndarray
-    frame_scores: np.ndarray
-    heatmap_scale: float
-    info: VideoInfo
-    checkpoint: dict
-    coverage: float
-    timings: dict[str, float]
-
-    def __repr__(self) -> str:
-        sure = "" if self.confidence is None else f" {self.confidence:.1f} %"
-        why = f" ({self.reason})" if self.reason else ""
-        return f"{Path(self.video).name}: {self.label}{sure}{why}"
-
-    def to_dict(self) -> dict:
-        """Everything but the pixels, ready for JSON."""
-        return {
-            "video": self.video,
-            "label": self.label,
-            "probability": self.probability,
-            "confidence": self.confidence,
-            "reason": self.reason,
-            "faces": [
-                {
-                    "label": face.label,
-                    "probability": face.probability,
-                    "reason": face.reason,
-                    "windows": [vars(window) for window in face.windows],
-                    "frames": face.track.frames.tolist(),
-                    "times": face.track.times.tolist(),
-                    "boxes": face.track.boxes.tolist(),
-                    "confidences": face.track.confidences.tolist(),
-                    "frame_scores": face.frame_scores.tolist(),
-                }
-                for face in self.faces
-            ],
-            "times": self.times.tolist(),
-            "frame_scores": self.frame_scores.tolist(),
-            "heatmap_scale": self.heatmap_scale,
-            "info": vars(self.info),
-            "checkpoint": self.checkpoint,
-            "coverage": self.coverage,
-            "timings": self.timings,
-        }
+from .project import CheckpointError, DataError, SpotterError, atomic_path, find_input, output_path, to_json, write_json
+from .video import VIDEO_SUFFIXES
 
 
 def scan_video(
@@ -121,9 +33,9 @@ def scan_video(
 ) -> ScanReport:
     """Find, follow and score every face of a video, and explain the scores.
 
-    checkpoint: a loaded `Detector`, the path of one to load, or None for the one shipped; progress: called with the share
-    done, 0…1. Raises `VideoError` (missing, not a video, nothing decodes) or `CheckpointError`; a video without enough of
-    a face is no error but an UNDECIDED report with its reason.
+    checkpoint: a loaded `Detector`, the path of one to load, or None for the one shipped; progress: called with the
+    share done, 0…1. Raises `VideoError` (missing, not a video, nothing decodes) or `CheckpointError`; a video without
+    enough of a face is no error but an UNDECIDED report with its reason.
     """
     begun = time.perf_counter()
     detector = checkpoint if isinstance(checkpoint, Detector) else load_checkpoint(checkpoint, device)
@@ -162,6 +74,8 @@ def _score_face(detector: Detector, found: VideoFaces, number: int) -> FaceResul
         frame_scores[there] = detector.calibrated(each[0][valid[window]], "frame")
         if usable[window] >= MIN_USABLE:
             probability[window] = float(detector.calibrated(logits, "clip")[0])
+            if not np.isfinite(probability[window]):
+                raise CheckpointError(f"{detector.name} gives no number for {found.info.path}. Restore the checkpoint.")
             heatmaps[there] = heat[0][valid[window]]
     windows = tuple(
         WindowResult(float(start), float(end), p, int(n))
@@ -197,6 +111,9 @@ def _report(detector: Detector, found: VideoFaces, faces: list[FaceResult], timi
     frame_scores = _every_frame(faces[0], found.times) if faces else np.full(len(found.times), np.nan, np.float32)
     hottest = max((float(face.heatmaps.max()) for face in faces if face.heatmaps.size), default=0.0)
     card = detector.card
+    info = found.info
+    if info.frames != len(found.times):  # what decodes counts, not what the packets announce
+        info = replace(info, frames=len(found.times), duration=duration_of(found.times) or 1 / info.fps)
     return ScanReport(
         video=found.info.path,
         label=label,
@@ -207,22 +124,26 @@ def _report(detector: Detector, found: VideoFaces, faces: list[FaceResult], timi
         times=found.times,
         frame_scores=frame_scores,
         heatmap_scale=hottest if hottest > 0 else 1.0,
-        info=replace(found.info, frames=len(found.times)),
+        info=info,
         checkpoint={"name": detector.name, "sha256": card["sha256"], "t_low": t_low, "t_high": t_high},
         coverage=found.coverage,
         timings=timings,
     )
 
 
-def _reason(found: VideoFaces, faces: list[FaceResult], label: str, p: float | None, t_low: float, t_high: float) -> str:
+def _reason(
+    found: VideoFaces, faces: list[FaceResult], label: str, p: float | None, t_low: float, t_high: float
+) -> str:
     """Why the verdict is undecided, or what one should know of a decided one; "" when there is nothing to say."""
     said = []
     if not faces:
-        looked = min(len(found.times), FRAMES * max(len(found.windows), 1))
-        said.append(f"no face was found in the {looked} frames looked at")
+        looked = _frames_of(min(len(found.times), FRAMES * max(len(found.windows), 1)))
+        said.append(f"no face was found in the {looked} looked at")
     elif p is None:
         best = max(window.usable for face in faces for window in face.windows)
-        said.append(f"a face was found in only {best} frames of a window, and {MIN_USABLE} are needed for a verdict")
+        said.append(
+            f"a face was found in only {_frames_of(best)} of a window, and {MIN_USABLE} are needed for a verdict"
+        )
     elif label == "UNDECIDED":
         said.append(f"the probability of a fake, {p:.2f}, lies between the thresholds {t_low:.2f} and {t_high:.2f}")
     scored = [face for face in faces if face.probability is not None]
@@ -235,14 +156,20 @@ def _reason(found: VideoFaces, faces: list[FaceResult], label: str, p: float | N
             f"one of {len(windows)} windows, {strongest.start:.0f} to {strongest.end:.0f} s, looks forged on its own "
             f"(p = {strongest.probability:.2f}): look at it"
         )
-    if found.coverage < 0.995 and len(found.windows) >= MAX_WINDOWS:
+    if found.coverage < 0.995:
         said.append(f"only {found.coverage:.0%} of the video was looked at, in {len(found.windows)} windows")
+    if len(found.times) < 0.9 * found.info.frames:
+        said.append(f"the file is damaged: {len(found.times)} of its {_frames_of(found.info.frames)} can be decoded")
     text = "; ".join(said)
     return text[:1].upper() + text[1:] + "." if text else ""
 
 
+def _frames_of(count: int) -> str:
+    return f"{count} frame" if count == 1 else f"{count} frames"
+
+
 def _every_frame(face: FaceResult, times: np.ndarray) -> np.ndarray:
-    """The face's frame scores at every frame time: monotone cubic between grid frames (no overshoot), NaN where unseen."""
+    """The face's frame scores at every frame time: monotone cubic between grid frames, NaN where not seen."""
     known = np.isfinite(face.frame_scores)
     if not known.any():
         return np.full(len(times), np.nan, np.float32)
@@ -253,11 +180,27 @@ def _every_frame(face: FaceResult, times: np.ndarray) -> np.ndarray:
 
 
 def find_videos(folder: str | os.PathLike[str]) -> list[Path]:
-    """All videos under a folder, by their ending (any letter case), sorted. Raises `DataError` when it is no folder."""
+    """All videos under a folder, by their ending (any letter case), sorted; hidden files (".…") are left out.
+
+    Raises `DataError` when it is no folder, or one in it cannot be read.
+    """
+    videos, closed = _listed(folder)
+    if closed:
+        raise DataError(
+            f"{closed[0].filename} cannot be read ({closed[0].strerror}). Make it readable, or leave it out."
+        )
+    return videos
+
+
+def _listed(folder: str | os.PathLike[str]) -> tuple[list[Path], list[OSError]]:
+    """The videos under a folder, sorted, and what went wrong with a folder in it."""
     root = find_input(folder)
     if not root.is_dir():
         raise DataError(f"{root} is not a folder. For one video use scan_video.")
-    return sorted(p for p in root.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES and not p.name.startswith("."))
+    closed: list[OSError] = []
+    found = [Path(at) / name for at, _, names in os.walk(root, onerror=closed.append) for name in names]
+    videos = [path for path in found if path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")]
+    return sorted(videos), closed
 
 
 def scan_folder(
@@ -270,66 +213,69 @@ def scan_folder(
     """Scan every video under a folder; one row a video, in `out`/scans.csv and scans.json, and returned.
 
     Columns: path (relative to the folder), status "ok" or "failed", label, probability, confidence, reason, faces,
-    windows, duration (s), coverage, checkpoint, seconds. A video that cannot be read is a row that says why. Resumable: a finished
-    video is journalled in `out`/scans.jsonl at once and not scanned again, unless its size, its time of change or the
-    checkpoint is another.
+    windows, duration (s), coverage, checkpoint, seconds. A video or folder that cannot be read is a row that says why.
+    Resumable: a scanned video is journalled in `out`/scans.jsonl at once and not scanned again, unless its size, its
+    time of change, the checkpoint or its card is another. Raises `DataError` when there is no video, or `out` cannot
+    be written.
     """
     root = find_input(folder)
-    videos = find_videos(root)
-    if not videos:
+    videos, closed = _listed(root)
+    if not videos and not closed:
         raise DataError(f"{root} holds no video ({', '.join(sorted(VIDEO_SUFFIXES))}).")
     place = output_path(out)
-    place.mkdir(parents=True, exist_ok=True)
     detector = checkpoint if isinstance(checkpoint, Detector) else load_checkpoint(checkpoint, device)
-    journal = place / "scans.jsonl"
-    finished = _read_journal(journal)
-    rows = []
-    with open(journal, "a", encoding="utf-8") as file:
-        for number, video in enumerate(videos):
-            stat = video.lstat()
-            key = f"{video}|{stat.st_size}|{stat.st_mtime_ns}|{detector.card['sha256']}"
-            if key not in finished:
-                finished[key] = _scan_row(video, root, detector)
-                file.write(json.dumps({"key": key, "row": finished[key]}, ensure_ascii=False) + "\n")
-                file.flush()
-            rows.append(finished[key])
-            if progress is not None:
-                progress((number + 1) / len(videos))
-    table = pd.DataFrame(rows)
-    with atomic_path(place / "scans.csv") as temporary:
-        table.to_csv(temporary, index=False)
-    write_json(place / "scans.json", rows)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with open(place / "scans.jsonl", "a+", encoding="utf-8", errors="replace") as file:
+            rows = _scan_all(videos, root, detector, Journal(file), progress)
+        for error in closed:
+            where = Path(error.filename).relative_to(root).as_posix()
+            why = f"The folder cannot be read ({error.strerror}). Make it readable, or leave it out."
+            rows.append(row_of(where, detector.name, status="failed", reason=why))
+        table = pd.DataFrame(rows)
+        with atomic_path(place / "scans.csv") as temporary:
+            table.to_csv(temporary, index=False)
+        write_json(place / "scans.json", rows)
+    except OSError as error:
+        raise DataError(f"{place} cannot be written ({error}). Is there room, and may you write there?") from error
     return table
+
+
+def _scan_all(
+    videos: list[Path],
+    root: Path,
+    detector: Detector,
+    journal: Journal,
+    progress: Callable[[float], None] | None,
+) -> list[dict]:
+    """A row of every video: from the journal, or scanned and journalled. One that failed is tried again next time."""
+    mark = hashlib.sha256(to_json(detector.card).encode()).hexdigest()
+    rows = []
+    for number, video in enumerate(videos):
+        key = file_key(video, mark)
+        row = journal.rows.get(key)
+        if row is None:
+            row = _scan_row(video, root, detector)
+            if row["status"] == "ok":
+                journal.add(key, row)
+        rows.append(row)
+        if progress is not None:
+            progress((number + 1) / len(videos))
+    return rows
 
 
 def _scan_row(video: Path, root: Path, detector: Detector) -> dict:
     begun = time.perf_counter()
-    row = {"path": video.relative_to(root).as_posix(), "status": "ok", "label": "UNDECIDED", "probability": None,
-           "confidence": None, "reason": "", "faces": 0, "windows": 0, "duration": None, "coverage": None}
     try:
         report = scan_video(video, detector)
     except SpotterError as error:
-        row |= {"status": "failed", "reason": str(error)}
+        found = {"status": "failed", "reason": str(error)}
     else:
-        row |= {key: getattr(report, key) for key in ("label", "probability", "confidence", "reason", "coverage")}
-        row |= {"faces": len(report.faces), "windows": len(report.faces[0].windows) if report.faces else 0}
-        row |= {"duration": report.info.duration}
-    return row | {"checkpoint": detector.name, "seconds": round(time.perf_counter() - begun, 2)}
-
-
-def _read_journal(journal: Path) -> dict[str, dict]:
-    """Finished rows by key; a line that an interruption cut short is left out, and its video scanned again."""
-    finished: dict[str, dict] = {}
-    if journal.exists():
-        text = journal.read_text(encoding="utf-8")
-        if text and not text.endswith("\n"):
-            text = text[: text.rfind("\n") + 1]
-            with atomic_path(journal) as temporary:
-                temporary.write_text(text, encoding="utf-8")
-        for line in text.splitlines():
-            entry = json.loads(line)
-            finished[entry["key"]] = entry["row"]
-    return finished
+        found = {key: getattr(report, key) for key in ("label", "probability", "confidence", "reason", "coverage")}
+        windows = len(report.faces[0].windows) if report.faces else 0
+        found |= {"status": "ok", "faces": len(report.faces), "windows": windows, "duration": report.info.duration}
+    seconds = round(time.perf_counter() - begun, 2)
+    return row_of(video.relative_to(root).as_posix(), detector.name, seconds=seconds, **found)
 
 
 def score_cache(

@@ -20,7 +20,7 @@ import numpy as np
 from IPython.display import display
 
 from . import _draw as draw
-from ._page import describe
+from ._page import certainty, describe
 from ._sheet import face_sheet
 from .project import SpotterError, atomic_path, output_path
 from .render import (
@@ -44,7 +44,7 @@ SIDE, STRIP, SHOWN = 224, 36, 560  # px: a crop, the timeline, and the width on 
 
 def _verdict_html(report: Any) -> str:
     color = "rgb({}, {}, {})".format(*draw.VERDICTS[report.label])
-    certain = "" if report.confidence is None else f"<b>{report.confidence:.0f} % confidence</b> &nbsp;"
+    certain = f"<b>{certainty(report)}</b> &nbsp;" if certainty(report) else ""
     name = escape(Path(report.video).name.encode("utf-8", "replace").decode())
     plate = f"background:{color};color:#fff;font-weight:700;padding:2px 10px;border-radius:5px"
     said = f'<span style="{plate}">{escape(report.label)}</span> &nbsp;{certain}'

@@ -1,27 +1,28 @@
-"""Read and write videos; the only file that opens one. PyAV brings its own FFmpeg, so none need be installed."""
+"""Read and write videos; no other file opens one (but `_decoding`, its other half). PyAV brings its own FFmpeg."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 
 import av
 import numpy as np
 
+from ._decoding import SOUNDS, decoded, open_container, opened, rate_of
+from ._walk import VIDEO_ENDINGS
 from .project import DataError, VideoError, atomic_path, find_input
 
-# PyAV keeps FFmpeg silent by itself. Never call av.logging.set_level here: its Python callback takes the GIL in decoder
-# threads, and a process that frees a decoder while one of them reports damage waits for ever.
-
-VIDEO_SUFFIXES = frozenset([".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".mts", ".3gp", ".gif", ".ogv"])
+VIDEO_SUFFIXES = VIDEO_ENDINGS | {".gif"}
 """File endings looked for in folders; a file named outright may have any ending."""
 
 _TICKS = 90_000  # time base of written video, 1/s: fine enough for every frame rate
+_AAC_RATES = frozenset([16_000, 22_050, 24_000, 32_000, 44_100, 48_000])
 
 
 @dataclass(frozen=True)
@@ -42,92 +43,32 @@ class VideoInfo:
 def _checked_path(path: str | os.PathLike[str]) -> Path:
     try:
         place = find_input(path)
+        kind = "folder" if place.is_dir() else "file" if place.is_file() else "other"
+        empty = kind == "file" and place.stat().st_size == 0
     except DataError as error:
         raise VideoError(f"No video: {error}") from error
-    if place.is_dir():
+    except OSError as error:
+        raise VideoError(f"{path} cannot be looked at ({error.strerror}). May you read it?") from error
+    if kind == "folder":
         raise VideoError(f"{place} is a folder, not a video. Name a file in it, or use scan_folder for all of them.")
-    if not place.is_file():
+    if kind == "other":
         raise VideoError(f"{place} is no ordinary file (a dangling link, a pipe or a device). Name a video file.")
-    if place.stat().st_size == 0:
+    if empty:
         raise VideoError(f"{place} is empty (0 bytes). Copy or download it again.")
     return place
 
 
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
-    """The container and its main video stream; FFmpeg's errors become `VideoError`."""
-    try:
-        # "file:" keeps a name such as "concat:a|b" or "-x.mp4" a mere name
-        container = av.open(f"file:{path}", metadata_errors="ignore")
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise VideoError(f"{path} cannot be read as a video ({error}). Is it complete, and a video at all?") from error
-    with container:
-        streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
-        streams = [s for s in streams if s.codec_context is not None]
-        if not streams:
-            raise VideoError(f"{path} has no picture track. If it is sound only, there is no face to look at.")
-        stream = max(streams, key=lambda s: (s.width or 0) * (s.height or 0))
-        stream.thread_type = "AUTO"
-        yield container, stream
-
-
-def _turns(frame: av.VideoFrame) -> int:
-    """Quarter turns counter-clockwise that a player applies."""
-    return round(frame.rotation / 90) % 4
-
-
-def _shown_width(stream: av.VideoStream, width: int) -> int:
-    """Width in square pixels."""
-    shape = stream.sample_aspect_ratio
-    return round(width * shape) if shape and Fraction(1, 4) <= shape <= 4 else width
-
-
-def _to_rgb(frame: av.VideoFrame, stream: av.VideoStream) -> np.ndarray:
-    """One frame as a player shows it, uint8 RGB (H, W, 3)."""
-    picture = frame.to_ndarray(format="rgb24", width=_shown_width(stream, frame.width), height=frame.height)
-    turns = _turns(frame)
-    return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
-
-
-def _decoded(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[tuple[float, av.VideoFrame]]:
-    """Every frame that decodes, in presentation order, with its time in s (from 0); damaged packets are passed over."""
-    rate = float(stream.average_rate or stream.guessed_rate or 25)
-    first: float | None = None
-    previous = -1.0
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except av.FFmpegError:
-            return  # the file ends in damage: what came before it stands
-        try:
-            frames = packet.decode()
-        except av.FFmpegError:
-            continue
-        for frame in frames:
-            time = frame.time
-            if time is None:
-                time = previous + 1 / rate + (first or 0.0) if first is not None else 0.0
-            if first is None:
-                first = time
-            time = max(time - first, previous + 1e-4 if previous >= 0 else 0.0)
-            previous = time
-            yield time, frame
-
-
 def _packet_times(path: Path) -> np.ndarray:
     """Times (V,) in s of the frames as the packets announce them, sorted, from 0; nothing is decoded."""
-    with _opened(path) as (container, stream):
-        rate = float(stream.average_rate or stream.guessed_rate or 25)
-        stamps: list[float] = []
-        missing = 0
+    stamps: list[float] = []
+    missing = 0
+    with opened(path) as (container, stream):
+        rate = rate_of(stream)
         with contextlib.suppress(av.FFmpegError):  # a damaged tail announces nothing more
             for packet in container.demux(stream):
                 if packet.size == 0 or packet.is_discard:
                     continue
-                if packet.pts is None:
+                if packet.pts is None or not packet.time_base:
                     missing += 1
                 else:
                     stamps.append(float(packet.pts * packet.time_base))
@@ -141,19 +82,20 @@ def probe_video(path: str | os.PathLike[str]) -> VideoInfo:
     """What a video says of itself, after decoding its first frame. Raises `VideoError` when none decodes."""
     place = _checked_path(path)
     times = _packet_times(place)
-    with _opened(place) as (container, stream):
-        first = next((frame for _, frame in _decoded(container, stream)), None)
-        if first is None:
-            raise VideoError(f"{place}: not one frame of it can be decoded. It is damaged, or no video.")
-        width, height = _shown_width(stream, first.width), first.height
-        if _turns(first) % 2:
-            width, height = height, width
-        rate = float(stream.average_rate or stream.guessed_rate or 25)
+    with opened(place) as (container, stream):
+        _, _, look = next(decoded(container, stream), (0.0, None, None))
+        if look is None:
+            raise _nothing_decodes(place)
+        rate = rate_of(stream)
         codec, sound = stream.codec_context.name, bool(container.streams.audio)
     if len(times) > 1 and times[-1] > 0:
         rate = (len(times) - 1) / float(times[-1])
     frames = max(len(times), 1)
-    return VideoInfo(str(place), width, height, rate, frames, frames / rate, codec, sound)
+    return VideoInfo(str(place), *look.shown, rate, frames, frames / rate, codec, sound)
+
+
+def _nothing_decodes(place: Path) -> VideoError:
+    return VideoError(f"{place}: not one frame of it can be decoded. It is damaged, or no video.")
 
 
 def iterate_frames(path: str | os.PathLike[str]) -> Iterator[tuple[int, float, np.ndarray]]:
@@ -163,50 +105,53 @@ def iterate_frames(path: str | os.PathLike[str]) -> Iterator[tuple[int, float, n
     """
     place = _checked_path(path)
     index = -1
-    with _opened(place) as (container, stream):
-        for index, (time, frame) in enumerate(_decoded(container, stream)):
-            yield index, time, _to_rgb(frame, stream)
+    with opened(place) as (container, stream):
+        for index, (time, frame, look) in enumerate(decoded(container, stream)):
+            yield index, time, look.rgb(frame)
     if index < 0:
-        raise VideoError(f"{place}: not one frame of it can be decoded. It is damaged, or no video.")
+        raise _nothing_decodes(place)
 
 
 def sample_frames(
     path: str | os.PathLike[str],
-    choose: Callable[[np.ndarray], np.ndarray],
-    handle: Callable[[int, float, np.ndarray], None],
+    plan: Callable[[np.ndarray], Sequence[np.ndarray]],
+    begin: Callable[[Sequence[np.ndarray]], Callable[[int, float, np.ndarray], None]],
 ) -> np.ndarray:
     """Decode a video once, in order, and hand over chosen frames: returns the times (V,) in s of all its frames.
 
-    `choose(times (V,))` gives the wanted frame indices, judging by the times that the packets announce; `handle(index,
-    time, uint8 RGB (H, W, 3))` is called for each, in order. When fewer or more frames decode than were announced
-    (damage, edit lists), everything is chosen and handled anew from the true times; so `handle` must start over at the
-    first index it is given. Raises `VideoError` when not one frame decodes.
+    `plan(times (V,))` gives the wanted frame indices in groups, judging by the times that the packets announce;
+    `begin(groups)` returns the function that takes each wanted frame in order: index, time in s, uint8 RGB (H, W, 3).
+    When other frames decode than were announced (damage, edit lists) and the plan from their true times is another, the
+    video is decoded a second time, by that plan, from a new `begin`. Raises `VideoError` when not one frame decodes.
     """
     place = _checked_path(path)
-    announced = _packet_times(place)
-    wanted = choose(announced) if len(announced) else np.zeros(0, np.int64)
-    for _ in range(2):
-        asked = set(np.asarray(wanted).tolist())
-        times: list[float] = []
-        with _opened(place) as (container, stream):
-            for time, frame in _decoded(container, stream):
-                if len(times) in asked:
-                    handle(len(times), time, _to_rgb(frame, stream))
-                times.append(time)
-        if not times:
-            raise VideoError(f"{place}: not one frame of it can be decoded. It is damaged, or no video.")
-        actual = choose(np.asarray(times))
-        if np.array_equal(actual, wanted):
-            break
-        wanted = actual
+    wanted = plan(_packet_times(place))
+    times = _one_pass(place, wanted, begin(wanted))
+    actual = plan(times)
+    if [group.tolist() for group in actual] != [group.tolist() for group in wanted]:
+        times = _one_pass(place, actual, begin(actual))
+    return times
+
+
+def _one_pass(place: Path, wanted: Sequence[np.ndarray], take: Callable[[int, float, np.ndarray], None]) -> np.ndarray:
+    """Decode everything, hand over what is wanted, return all times."""
+    asked = {int(index) for group in wanted for index in group}
+    times: list[float] = []
+    with opened(place) as (container, stream):
+        for time, frame, look in decoded(container, stream):
+            if len(times) in asked:
+                take(len(times), time, look.rgb(frame))
+            times.append(time)
+    if not times:
+        raise _nothing_decodes(place)
     return np.asarray(times)
 
 
 def read_frames(path: str | os.PathLike[str], indices: Iterable[int]) -> dict[int, np.ndarray]:
     """The frames of these indices, uint8 RGB (H, W, 3), read in one pass; an index past the end is left out."""
     found: dict[int, np.ndarray] = {}
-    wanted = np.unique(np.asarray(list(indices), dtype=np.int64))
-    sample_frames(path, lambda times: wanted, lambda index, _, picture: found.__setitem__(index, picture))
+    wanted = [np.asarray(list(indices), dtype=np.int64)]
+    _one_pass(_checked_path(path), wanted, lambda index, _, picture: found.__setitem__(index, picture))
     return found
 
 
@@ -218,31 +163,53 @@ def _even(picture: np.ndarray) -> np.ndarray:
 
 def _add_sound(container: av.container.OutputContainer, source: Path) -> Callable[[], None] | None:
     """Add an AAC track for the source's first sound track; the function returned copies the sound when called."""
-    with av.open(f"file:{source}", metadata_errors="ignore") as probe:
-        if not probe.streams.audio:
+    with open_container(source, SOUNDS) as probe:
+        tracks = [track for track in probe.streams.audio if track.codec_context is not None]
+        if not tracks:
             return None
-        rate = probe.streams.audio[0].rate or 48_000
+        number, rate, late = tracks[0].index, tracks[0].rate, _lateness(probe, tracks[0])
+    rate = rate if rate in _AAC_RATES else 48_000
     target = container.add_stream("aac", rate=rate)
     target.layout = "stereo"
 
     def copy() -> None:
-        resampler = av.AudioResampler(format="fltp", layout="stereo", rate=rate)
-        with av.open(f"file:{source}", metadata_errors="ignore") as sound:
-            track = sound.streams.audio[0]
-            written = 0  # samples: sound is laid end to end from 0, as the pictures are
-            for packet in sound.demux(track):
-                try:
-                    heard = packet.decode()
-                except av.FFmpegError:
-                    continue  # a damaged packet of sound: the pictures are the evidence, go on
-                for frame in heard:
-                    for piece in resampler.resample(frame):
-                        piece.pts, piece.time_base = written, Fraction(1, rate)
-                        written += piece.samples
-                        container.mux(target.encode(piece))
+        place = round(late * rate)  # samples: laid end to end from where the first picture is 0
+        with open_container(source, SOUNDS) as sound:
+            for piece in _resampled(sound, sound.streams[number], rate):
+                if place >= 0:
+                    piece.pts, piece.time_base = place, Fraction(1, rate)
+                    container.mux(target.encode(piece))
+                place += piece.samples
             container.mux(target.encode(None))
 
     return copy
+
+
+def _lateness(container: av.container.InputContainer, track: av.AudioStream) -> float:
+    """By how many s a sound track begins after the pictures (negative: before)."""
+    starts = [
+        float(stream.start_time * stream.time_base)
+        for stream in (track, *container.streams.video[:1])
+        if stream.start_time is not None
+    ]
+    return starts[0] - starts[1] if len(starts) == 2 else 0.0
+
+
+def _resampled(container: av.container.InputContainer, track: av.AudioStream, rate: int) -> Iterator[av.AudioFrame]:
+    """A sound track as stereo floats at `rate` samples/s; damaged packets are passed over."""
+    resampler, heard_as = None, None
+    for packet in container.demux(track):
+        try:
+            heard = packet.decode()
+        except av.FFmpegError:
+            continue
+        for frame in heard:
+            kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if kind != heard_as:  # broadcasts change from stereo to 5.1 midway
+                resampler, heard_as = av.AudioResampler(format="fltp", layout="stereo", rate=rate), kind
+            yield from resampler.resample(frame)
+    if resampler is not None:
+        yield from resampler.resample(None)
 
 
 def write_video(
@@ -260,35 +227,53 @@ def write_video(
     Raises `VideoError` when there is no frame or the file cannot be written.
     """
     final = Path(path)
-    stamps = iter(times) if times is not None else None
-    with atomic_path(final) as temporary:
-        try:
-            with av.open(f"file:{temporary}", "w", format="mp4", options={"movflags": "+faststart"}) as container:
-                stream: av.VideoStream | None = None
-                sound: Callable[[], None] | None = None
-                last = -1
-                for index, picture in enumerate(frames):
-                    picture = _even(picture)
-                    if stream is None:
-                        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-                        stream.height, stream.width = picture.shape[:2]
-                        stream.pix_fmt = "yuv420p"
-                        stream.options = {"crf": str(crf), "preset": "veryfast"}
-                        stream.codec_context.time_base = Fraction(1, _TICKS)
-                        sound = _add_sound(container, Path(audio_from)) if audio_from is not None else None
-                    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-                    time = next(stamps) if stamps is not None else index / fps
-                    last = max(round(time * _TICKS), last + 1)
-                    frame.pts, frame.time_base = last, Fraction(1, _TICKS)
-                    container.mux(stream.encode(frame))
-                if stream is None:
-                    raise VideoError(f"{final} was not written: there was no frame to write.")
-                container.mux(stream.encode(None))
-                if sound is not None:
-                    sound()
-        except (av.FFmpegError, OSError) as error:
-            raise VideoError(f"{final} could not be written ({error}). Is there room, and may you write there?") from error
+    timed = zip(frames, (index / fps for index in count()) if times is None else times, strict=times is not None)
+    try:
+        with (
+            atomic_path(final) as temporary,
+            av.open(f"file:{temporary}", "w", format="mp4", options={"movflags": "+faststart"}) as container,
+        ):
+            if not _encode(container, timed, fps, crf, audio_from):
+                raise VideoError(f"{final} was not written: there was no frame to write.")
+    except (av.FFmpegError, OSError) as error:
+        why = error.strerror or error
+        raise VideoError(f"{final} could not be written ({why}). Is there room, and may you write there?") from error
     return final
+
+
+def _encode(
+    container: av.container.OutputContainer,
+    timed: Iterable[tuple[np.ndarray, float]],
+    fps: float,
+    crf: int,
+    audio_from: str | os.PathLike[str] | None,
+) -> int:
+    """Encode pictures with their times in s, and the sound; returns how many there were."""
+    stream: av.VideoStream | None = None
+    sound: Callable[[], None] | None = None
+    written, last = 0, -1
+    for picture, time in timed:
+        picture = _even(picture)
+        if stream is None:
+            stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001) or Fraction(1))
+            stream.height, stream.width = picture.shape[:2]
+            stream.pix_fmt = "yuv420p"
+            stream.options = {"crf": str(crf), "preset": "veryfast"}
+            stream.codec_context.time_base = Fraction(1, _TICKS)
+            # said outright: players guess the colour matrix by the size of the picture
+            stream.codec_context.colorspace = av.video.reformatter.Colorspace.ITU601
+            stream.codec_context.color_range = av.video.reformatter.ColorRange.MPEG
+            sound = _add_sound(container, Path(audio_from)) if audio_from is not None else None
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        last = max(round(time * _TICKS), last + 1)
+        frame.pts, frame.time_base = last, Fraction(1, _TICKS)
+        container.mux(stream.encode(frame))
+        written += 1
+    if stream is not None:
+        container.mux(stream.encode(None))
+    if sound is not None:
+        sound()
+    return written
 
 
 def transcode_frames(frames: np.ndarray, crf: int = 23, fps: float = 25.0, codec: str = "libx264") -> np.ndarray:

@@ -279,6 +279,16 @@ def test_the_source_is_never_overwritten(report, video):
     assert Path(video).read_bytes() == before
 
 
+def test_a_video_that_is_gone(tmp_path):
+    source = make_video(tmp_path / "a.mp4", sound=False)
+    report = make_report(source)
+    source.unlink()
+    (tmp_path / "out.mp4").write_bytes(b"an earlier one")
+    with pytest.raises(VideoError, match=r"a\.mp4"):
+        render.write_diagnostic_video(report, tmp_path / "out.mp4")
+    assert (tmp_path / "out.mp4").read_bytes() == b"an earlier one"
+
+
 @pytest.mark.parametrize("frames", [FRAMES - 9, FRAMES + 9])
 def test_another_video_under_the_same_name(tmp_path, frames):
     source = make_video(tmp_path / "a.mp4", sound=False)
@@ -386,6 +396,12 @@ def test_page_without_a_face(video, tmp_path):
     text, checker, data = read_page(render.export_page(report, tmp_path / "report.html"))
     assert data["faces"] == [] and '<section id="player" hidden>' in text and checker.tags.count("img") == 1
     assert report.reason in text
+
+
+def test_an_undecided_verdict_has_no_percentage(report, tmp_path):
+    undecided = replace(report, label="UNDECIDED", confidence=62.0)
+    text, _, _ = read_page(render.export_page(undecided, tmp_path / "report.html"))
+    assert "confidence" not in text.split("</header>")[0] and "62 %" not in text
 
 
 def test_page_of_a_long_video_keeps_the_strongest_windows(tmp_path):

@@ -1,4 +1,4 @@
-"""The sample data: people who do not exist, clips from a seed, fakes that differ from their scene under the mask alone."""
+"""The sample data: people who do not exist, clips from a seed, fakes that differ only under their mask."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_fake_differs_from_its_scene_under_the_mask_alone(people, method):
     changed = (fake != scene).any(axis=3)
     assert not changed[mask == 0].any()
     assert changed[mask > 0.9].mean() > 0.5
-    assert 0 <= mask.min() and mask.max() <= 1
+    assert mask.min() >= 0 and mask.max() <= 1
     share = (mask > 0.5).mean(axis=(1, 2))
     assert (share > 0.02).all() and (share < 0.5).all()
 
@@ -110,15 +110,15 @@ def test_the_folder_reads_as_a_plain_data_set(made):
 
 def test_a_second_call_keeps_what_is_whole(made):
     manifest, _ = made
-    folder = manifest.root
-    before = {path: (path.stat().st_mtime_ns, file_sha256(path)) for path in folder.rglob("*.mp4")}
-    lost = folder / manifest.table["path"][0]
+    before = {path: path.stat().st_mtime_ns for path in manifest.root.rglob("*.mp4")}
+    lost = manifest.root / manifest.table["path"][0]
+    frames = probe_video(lost).frames
     lost.unlink()
-    again = make_samples(folder, seed=3, pairs=1, processes=1)
+    again = make_samples(manifest.root, seed=3, pairs=1, processes=1)
     assert again.table.equals(manifest.table)
-    for path, (time, digest) in before.items():
-        assert file_sha256(path) == digest
-        assert path == lost or path.stat().st_mtime_ns == time
+    assert probe_video(lost).frames == frames
+    for path, time in before.items():
+        assert path.stem == lost.stem or path.stat().st_mtime_ns == time
 
 
 def test_another_seed_replaces_every_clip(tmp_path):
@@ -126,6 +126,14 @@ def test_another_seed_replaces_every_clip(tmp_path):
     before = {path.name: file_sha256(path) for path in tmp_path.glob("real/*.mp4")}
     make_samples(tmp_path, seed=1, pairs=1, processes=1)
     assert all(file_sha256(tmp_path / "real" / name) != digest for name, digest in before.items())
+
+
+def test_fewer_pairs_leave_nothing_unlisted(tmp_path):
+    make_samples(tmp_path, pairs=2, processes=2)
+    kept = file_sha256(tmp_path / "real" / "p01.mp4")
+    manifest = make_samples(tmp_path, pairs=1, processes=1)
+    assert len(list(tmp_path.rglob("*.mp4"))) == 6 and manifest.report.empty
+    assert file_sha256(tmp_path / "real" / "p01.mp4") == kept
 
 
 def test_a_missing_person_is_named(monkeypatch):

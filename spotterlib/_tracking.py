@@ -1,0 +1,84 @@
+"""Join the faces found in frame after frame to tracks: which face now is which face before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+if TYPE_CHECKING:
+    from .faces import Detections
+
+PATIENCE = 2.0  # s: a blink of the detector must not split a person in two
+
+_LEAST_AFFINITY = 0.2
+_SMOOTHING = 0.15  # s: a detector's jitter is shorter than this, a head's motion longer
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One face in one frame: box (4,) px, landmarks (5, 2) px, confidence 0…1."""
+
+    box: np.ndarray
+    landmarks: np.ndarray
+    confidence: float
+
+
+@dataclass
+class Linker:
+    """Tracks as the frames come in: times in s of the frames (rows) so far, and of each track its sightings by row."""
+
+    times: list[float] = field(default_factory=list)
+    tracks: list[dict[int, Sighting]] = field(default_factory=list)
+
+    def add(self, time: float, found: Detections, patience: float = PATIENCE) -> None:
+        """Give each face of the next frame to a track last seen at most `patience` s ago, or to a new one.
+
+        The assignment that fits best as a whole (Kuhn, *The Hungarian method*, 1955), on overlap and nearness.
+        """
+        row = len(self.times)
+        self.times.append(time)
+        sightings = [
+            Sighting(*face) for face in zip(found.boxes, found.landmarks, found.confidences.tolist(), strict=True)
+        ]
+        open_tracks = [track for track in self.tracks if time - self.times[max(track)] <= patience + 1e-6]
+        left = dict(enumerate(sightings))
+        if open_tracks and sightings:
+            affinity = _affinity(np.stack([self._expected(track, time) for track in open_tracks]), found.boxes)
+            for i, j in zip(*linear_sum_assignment(-affinity), strict=True):
+                if affinity[i, j] >= _LEAST_AFFINITY:
+                    open_tracks[i][row] = left.pop(j)
+        self.tracks.extend({row: sighting} for sighting in left.values())
+
+    def _expected(self, track: dict[int, Sighting], time: float) -> np.ndarray:
+        """Where a track's box should be now: its last place, moved on by its last speed for at most half a second."""
+        *before, last = sorted(track)[-2:]
+        box = track[last].box
+        if not before:
+            return box
+        was = track[before[0]].box
+        elapsed = max(self.times[last] - self.times[before[0]], 1e-3)
+        speed = (box + box[[2, 3, 0, 1]] - was - was[[2, 3, 0, 1]]) / 2 / elapsed
+        return box + speed * min(time - self.times[last], 0.5)
+
+
+def _affinity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Affinity (n, m) of boxes (n, 4) and (m, 4): IoU, and a share for near centres lest a moving head be lost."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    overlap = np.prod(np.clip(high - low, 0, None), axis=-1)
+    area_a, area_b = np.prod(a[:, 2:] - a[:, :2], axis=1)[:, None], np.prod(b[:, 2:] - b[:, :2], axis=1)[None]
+    iou = overlap / np.maximum(area_a + area_b - overlap, 1e-6)
+    apart = np.linalg.norm((a[:, None, :2] + a[:, None, 2:] - b[None, :, :2] - b[None, :, 2:]) / 2, axis=-1)
+    size = np.sqrt(np.maximum(area_a, 1))
+    alike = np.minimum(area_a, area_b) / np.maximum(np.maximum(area_a, area_b), 1e-6)
+    return iou + np.where((apart < size) & (alike > 0.4), 0.5 * (1 - apart / size), 0.0)
+
+
+def smooth(values: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Gaussian mean over time (σ = 0.15 s) of values (n, …) at times (n,) s: less jitter, motion kept at wide steps."""
+    weight = np.exp(-0.5 * ((times[:, None] - times[None]) / _SMOOTHING) ** 2)
+    weight /= weight.sum(1, keepdims=True)
+    return np.tensordot(weight, values, axes=1)

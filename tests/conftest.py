@@ -1,0 +1,71 @@
+"""Fixtures that many tests share, each made once a session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from face_clips import moving, stage, write_clip
+
+from spotterlib.model import Detector, SpotterNet, load_checkpoint, save_checkpoint
+from spotterlib.project import data_home
+
+CARD = {
+    "thresholds": {"t_low": 0.5, "t_high": 0.5},
+    "calibration": {"clip": {"scale": 1.0, "bias": 0.0}, "frame": {"scale": 1.0, "bias": 0.0}},
+}
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory) -> Path:
+    """A checkpoint with seeded random weights whose heatmaps and logits are alive; it decides every video."""
+    torch.manual_seed(7)
+    net = SpotterNet()
+    norms = [module for module in net.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    noise = torch.nn.functional.interpolate(torch.randn(6, 3, 28, 28), size=(224, 224), mode="bicubic")
+    with torch.no_grad():
+        net.eval()
+        for norm in norms:  # normalised by what is seen, so that no layer of random weights dies out
+            norm.momentum = None
+            norm.train()
+        net.feature_maps(noise)
+    return save_checkpoint(tmp_path_factory.mktemp("checkpoint") / "random.safetensors", net, CARD)
+
+
+@pytest.fixture(scope="session")
+def detector(checkpoint) -> Detector:
+    """The random checkpoint, loaded on the CPU."""
+    return load_checkpoint(checkpoint, "cpu")
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory) -> Path:
+    """A folder of small videos, 12 frames a second.
+
+    face.mp4: one person, 30 frames, 208×192 px; two.mp4: two people side by side, 24 frames; late.mp4: the person comes
+    in at frame 14 of 24; empty.mp4: the stage alone, 24 frames.
+    """
+    folder = tmp_path_factory.mktemp("clips")
+    times = np.arange(30) / 12
+    one, other = moving("p01", times), moving("p07", times, seed=1)
+    still = np.full((30, 2), 8.0)
+    beside = still + np.array([160.0, 0.0])
+    late = still[:24].copy()
+    late[:14] = np.nan
+    write_clip(folder / "face.mp4", stage((208, 192), 30, (one, still)))
+    write_clip(folder / "two.mp4", stage((320, 192), 24, (one[:24], still[:24]), (other[:24], beside[:24])))
+    write_clip(folder / "late.mp4", stage((208, 192), 24, (one[:24], late)))
+    write_clip(folder / "empty.mp4", stage((208, 192), 24))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def grid_clips() -> list[Path]:
+    """The ten real GRID clips (MPEG-1); the test is skipped where SPOTTER_DATA does not lead to them."""
+    home = data_home()
+    found = sorted((home / "data" / "grid").glob("*.mpg")) if home else []
+    if not found:
+        pytest.skip("SPOTTER_DATA is unset or holds no data/grid/*.mpg")
+    return found
