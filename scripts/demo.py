@@ -25,13 +25,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="runs/demo")
     out = project.output_path(parser.parse_args().out)
+    # relative to the clone where it lies in it: then the executed notebooks name no machine's folders
+    named = out.relative_to(project.ROOT).as_posix() if out.is_relative_to(project.ROOT) else str(out)
     begun = time.perf_counter()
     stage("samples", lambda: make_samples("data/samples"))
     key = source_key()
     for notebook in list_notebooks():
-        parameters = {"work": str(out)}
+        parameters = {"work": named}
         if notebook.stem[:2] in ("00", "05"):
-            parameters = {"out": str(out / ("scan" if notebook.stem[:2] == "00" else "inspect"))}
+            parameters = {"out": f"{named}/{'scan' if notebook.stem[:2] == '00' else 'inspect'}"}
         key = hashlib.sha256(f"{key}{notebook.read_text(encoding='utf-8')}{parameters}".encode()).hexdigest()
         stamp = out / "stages" / f"{notebook.stem}.txt"
         page = out / f"{notebook.stem}.html"

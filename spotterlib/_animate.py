@@ -22,7 +22,7 @@ class Wave:
 
 
 def draw_wave(rng: np.random.Generator, size: float, rate: float, terms: int = 3) -> Wave:
-    """A wave whose values are mostly within ± `size` and whose fastest term is at `rate` Hz."""
+    """A wave whose values are mostly within ± `size` (never beyond 1.2 times that), no term faster than `rate` Hz."""
     amplitudes = rng.dirichlet(np.ones(terms)) * size * rng.uniform(0.3, 1.2)
     return Wave(amplitudes, rate * rng.uniform(0.15, 1.0, terms), rng.uniform(0, 2 * np.pi, terms))
 
@@ -51,7 +51,10 @@ class Motion:
 
 
 def draw_motion(rng: np.random.Generator, liveliness: float = 1.0, seconds: float = 12.0) -> Motion:
-    """One clip's motion. liveliness: 0 holds the head nearly still, 1 is a talking head, 2 is vivid."""
+    """One clip's motion, blinks for `seconds` or longer.
+
+    liveliness: 0 holds the head still but for one blink, 1 is a talking head, 2 is vivid.
+    """
     lively = float(liveliness)
     return Motion(
         shift_x=draw_wave(rng, 0.16 * lively, 0.5),
@@ -65,7 +68,7 @@ def draw_motion(rng: np.random.Generator, liveliness: float = 1.0, seconds: floa
         brow=draw_wave(rng, 0.04 * lively, 0.8),
         light=draw_wave(rng, 0.08 * lively, 0.5),
         tilt=draw_wave(rng, 0.10 * lively, 0.3),
-        blinks=np.cumsum(rng.exponential(2.6, size=12) + 0.35)[:: 1 if lively else 12] - 0.3,
+        blinks=np.cumsum(rng.exponential(2.6, max(12, round(seconds))) + 0.35)[: None if lively else 1] - 0.3,
         mouth_bias=float(rng.choice([0.0, 0.03, 0.08, 0.14], p=[0.4, 0.3, 0.2, 0.1])) * min(lively, 1.5),
         smile_bias=float(rng.normal(0, 0.04)) * lively,
         light_side=float(rng.uniform(0, 2 * np.pi)),
@@ -82,10 +85,10 @@ def _bump(x: np.ndarray, y: np.ndarray, cx: float, cy: float, rx: float, ry: flo
 def animate_still(
     image: np.ndarray, landmarks: np.ndarray, motion: Motion, times: np.ndarray, border: int = cv2.BORDER_REFLECT_101
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Move a portrait: uint8 RGB (H, W, 3) and its landmarks (5, 2) px → frames uint8 (T, H, W, 3), landmarks (T, 5, 2).
+    """Move a portrait: uint8 RGB (H, W, 3) and its landmarks (5, 2) px → uint8 RGB (T, H, W, 3), float32 (T, 5, 2) px.
 
-    times: (T,) s. border: OpenCV's border mode for what motion uncovers. The picture is warped whole (nothing is pasted),
-    except the dark of an opening mouth. A landmark follows the warp to within a pixel or so.
+    times: (T,) s. border: OpenCV's border mode for what motion uncovers. The picture is warped whole (nothing is
+    pasted), except the dark of an opening mouth. The landmarks returned follow the warp to within a pixel or so.
     """
     height, width = image.shape[:2]
     points = np.asarray(landmarks, dtype=np.float64)
@@ -100,7 +103,7 @@ def animate_still(
     gy, gx = np.mgrid[0 : height + step : step, 0 : width + step : step].astype(np.float64)
     fx, fy = np.tensordot(turn, np.stack([gx - origin[0], gy - origin[1]]), axes=1)
     face = (points - origin) @ turn.T
-    mouth = face[3:].mean(0) + [0.0, 0.07]  # the lips part a little below the line between their corners
+    mouth = face[3:].mean(0) + np.array([0.0, 0.07])  # the lips part a little below the line between their corners
     mouth_half = max(float(face[4, 0] - face[3, 0]) / 2, 0.2)
 
     # depth of a head: an ellipsoid round the face, fading into a still background
@@ -111,8 +114,8 @@ def animate_still(
     yy, xx = np.mgrid[0:height, 0:width].astype(np.float32)
     frames = np.empty((len(times), height, width, 3), np.uint8)
     moved = np.empty((len(times), 5, 2), np.float64)
-    curves = {name: getattr(motion, name)(np.asarray(times, float)) for name in Motion.__dataclass_fields__
-              if isinstance(getattr(motion, name), Wave)}
+    waves = {name: value for name, value in vars(motion).items() if isinstance(value, Wave)}
+    curves = {name: wave(np.asarray(times, float)) for name, wave in waves.items()}
     for k, time in enumerate(times):
         now = {name: float(curve[k]) for name, curve in curves.items()}
         blink = float(np.exp(-0.5 * ((time - motion.blinks) / 0.06) ** 2).max()) if len(motion.blinks) else 0.0
@@ -148,11 +151,12 @@ def animate_still(
         large = cv2.warpAffine(large, shift, (width, height), borderMode=cv2.BORDER_REPLICATE)
         frame = cv2.remap(image, xx + large[..., 0], yy + large[..., 1], cv2.INTER_LINEAR, borderMode=border)
 
-        # the landmarks go the other way: invert the field where they are, by a few fixed-point steps
+        # the landmarks go the other way: the field is inverted where they are, by damped steps (a blink is steep)
         place = points.copy()
-        for _ in range(6):
-            at = np.clip(np.round(place).astype(int), 0, [width - 1, height - 1])
-            place = points - large[at[:, 1], at[:, 0]]
+        for _ in range(12):
+            at = np.clip(place, 0, [width - 1, height - 1]).astype(np.float32)
+            here = cv2.remap(large, at[:, 0], at[:, 1], cv2.INTER_LINEAR).reshape(5, 2)
+            place += 0.7 * (points - here - place)
         moved[k] = place
 
         if opening > 0.02 and motion.gape:
@@ -162,7 +166,7 @@ def animate_still(
 
 
 def _open_mouth(frame: np.ndarray, points: np.ndarray, gap: float, below: float, teeth: float) -> np.ndarray:
-    """Darken the opening between the lips, `gap` px high and `below` px under the corners, with a hint of upper teeth."""
+    """Darken the opening between the lips, `gap` px high and `below` px under the corners, with a hint of teeth."""
     left, right = points[3], points[4]
     middle = (left + right) / 2 + [0.0, below]
     half = max(float(np.hypot(*(right - left))) / 2, 2.0)

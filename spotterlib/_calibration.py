@@ -82,11 +82,12 @@ def confusion(labels: np.ndarray, p: np.ndarray, t_high: float, t_low: float | N
 def fit_calibration(logits: Any, labels: Any) -> tuple[float, float]:
     """(scale > 0, bias) for which sigmoid(scale · logit + bias) fits the labels best: least negative log-likelihood.
 
-    Platt scaling (Platt, 1999), which is temperature scaling (Guo et al., 2017; T = 1/scale) with a shift, for a detector
-    trained on fakes of its own making leans to one side. `logits` (N,): fake minus real, finite. The targets are Platt's,
-    (n₁ + 1)/(n₁ + 2) and 1/(n₀ + 2) in place of 1 and 0, so that a handful of perfectly separated clips does not ask for
-    endless confidence. Each class counts for half, so that p is calibrated for a video as likely real as fake, whatever
-    the mix. The scale is kept within 0.02…50. Raises `DataError` with one class only.
+    Platt scaling (Platt, 1999), which is temperature scaling (Guo et al., 2017; T = 1/scale) with a shift, for a
+    detector trained on fakes of its own making leans to one side. `logits` (N,): fake minus real, finite. The targets
+    are Platt's, (n₁ + 1)/(n₁ + 2) and 1/(n₀ + 2) in place of 1 and 0, so that a handful of perfectly separated clips
+    does not ask for endless confidence. Each class counts for half, so that p is calibrated for a video as likely real
+    as fake, whatever the mix. The scale is kept within 0.02…50. Raises `DataError` with one class only, or where a
+    logit is not finite.
     """
     given = len(np.asarray(logits))
     labels, z = scored(labels, logits, top=math.inf)
@@ -97,13 +98,20 @@ def fit_calibration(logits: Any, labels: Any) -> tuple[float, float]:
     target = np.where(labels == 1, (fakes + 1) / (fakes + 2), 1 / (reals + 2))
     weight = np.where(labels == 1, 0.5 / fakes, 0.5 / reals)
 
-    def loss(fitted: np.ndarray) -> float:  # the likelihood is convex in scale and bias: one minimum
-        scaled = z * math.exp(fitted[0]) + fitted[1]
-        return float(np.sum(weight * (np.logaddexp(0, scaled) - target * scaled)))
+    # on standardised logits the likelihood is convex and round enough to be followed to its one minimum
+    middle, spread = float(z.mean()), float(z.std()) or 1.0
+    x = (z - middle) / spread
 
-    limit = math.log(50)
-    found = minimize(loss, x0=[0.0, 0.0], bounds=[(-limit, limit), (-50.0, 50.0)], method="L-BFGS-B")
-    return math.exp(found.x[0]), float(found.x[1])
+    def loss(fitted: np.ndarray) -> tuple[float, list[float]]:
+        scaled = x * fitted[0] + fitted[1]
+        value = np.sum(weight * (np.logaddexp(0, scaled) - target * scaled))
+        slope = weight * (expit(scaled) - target)
+        return float(value), [float(slope @ x), float(slope.sum())]
+
+    limits = [(0.02 * spread, 50 * spread), (None, None)]
+    found = minimize(loss, [spread, 0.0], jac=True, bounds=limits, method="L-BFGS-B", options={"ftol": 1e-13})
+    scale = float(found.x[0]) / spread
+    return scale, float(found.x[1]) - scale * middle
 
 
 def reliability(probabilities: Any, labels: Any, bins: int = 10) -> pd.DataFrame:
@@ -160,7 +168,8 @@ def choose_thresholds(probabilities: Any, labels: Any, fpr: float = 0.05, undeci
     reliable (the share of reals among videos called REAL, both classes counted as equally common), and of those the one
     that leaves fewest undecided: where abstaining gains nothing, t_low = t_high. Cuts lie halfway between neighbouring
     scores, so ties stay together. Last, t_low ≤ .5 ≤ t_high is kept, whatever share that leaves undecided: nothing is
-    called REAL that is more likely fake. Videos without a score are counted, not used. Raises `DataError` with one class only.
+    called REAL that is more likely fake, nor FAKE that is more likely real. Videos without a score are counted, not
+    used. Raises `DataError` with one class only.
     """
     everyone = checked(labels, probabilities)
     labels, p = scored(*everyone)

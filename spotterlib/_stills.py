@@ -18,10 +18,11 @@ from .project import DataError
 def find_portraits(
     folder: str | os.PathLike[str], leave_out: Collection[str] = (), progress: Callable[[float], None] | None = None
 ) -> list[dict]:
-    """Rows for `ClipDataset`, one a portrait with a face: path, still, label 0, group, box (4,) and landmarks (5, 2) px.
+    """Rows for `ClipDataset`, one a portrait (.jpg) with a face.
 
-    leave_out: POSIX paths under `folder` that must not be used. A portrait without a face is left out. Raises `DataError`
-    when there is no portrait.
+    Each has path, name (under `folder`), still, label 0, group (the name), box (4,) and landmarks (5, 2) in px.
+    leave_out: names that must not be used. A portrait without a face is left out. Raises `DataError` when there is no
+    portrait.
     """
     root = Path(folder)
     paths = sorted(p for p in root.rglob("*.jpg") if p.relative_to(root).as_posix() not in leave_out)
@@ -34,15 +35,18 @@ def find_portraits(
         if found is not None and len(found.boxes):
             name = path.relative_to(root).as_posix()
             box, marks = crop_box(found.boxes[0]), found.landmarks[0]
-            rows.append({"path": str(path), "name": name, "still": True, "label": 0, "group": name,
-                         "box": box.tolist(), "landmarks": marks.tolist()})
+            place = {"box": box.tolist(), "landmarks": marks.tolist()}
+            rows.append({"path": str(path), "name": name, "still": True, "label": 0, "group": name, **place})
         if progress is not None:
             progress((number + 1) / len(paths))
     return rows
 
 
 def load_still(row: dict, rng: np.random.Generator | None, frames: int) -> Carrier:
-    """Set a portrait in motion: a Carrier of `frames` frames over 1…12 s. rng None gives the portrait's own fixed motion."""
+    """Set a portrait in motion: a Carrier of `frames` frames over 0.4…12 s, all valid.
+
+    rng None gives the portrait's own fixed motion. Raises `DataError` when the portrait cannot be read.
+    """
     if rng is None:
         rng = np.random.default_rng(list(row["name"].encode()))
     picture = cv2.imread(row["path"])

@@ -34,6 +34,7 @@ BETWEEN = 2
 _VERSION = 1
 _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 _TEXT = "path dataset method compression group ids split official_split mask file status reason"
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
 _TRACK = ("frames", "times", "boxes", "landmarks", "confidences", "windows")
 _CLIP = ("times", "boxes", "landmarks", "valid")
 
@@ -54,13 +55,13 @@ def cache_faces(
     whole or not at all. workers: processes (joblib's backend, so a cluster's can be put under it). Raises `DataError`
     when the manifest is empty or `out` cannot be written.
     """
-    place = output_path(out)
-    root, spread = str(manifest.root), workers != 1
-    jobs = [delayed(_cache_one)(root, path, str(place), max_windows, device, spread) for path in manifest.table["path"]]
-    if not jobs:
+    if manifest.table.empty:
         raise DataError("The manifest has no video to cache faces of.")
-    with _writing(place):
+    with _writing(Path(out)):
+        place = output_path(out)
         place.mkdir(parents=True, exist_ok=True)
+    root, paths = str(manifest.root), manifest.table["path"]
+    jobs = [delayed(_cache_one)(root, path, str(place), max_windows, device, workers != 1) for path in paths]
     found = []
     for number, row in enumerate(Parallel(n_jobs=workers, return_as="generator")(jobs)):
         found.append(row)
@@ -177,7 +178,7 @@ def _opened(file: str | os.PathLike[str]) -> Iterator[Mapping[str, np.ndarray]]:
     try:
         with np.load(file, allow_pickle=False) as arrays:
             yield arrays
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGE as error:
         raise DataError(
             f"{file} is no whole face cache ({error}). Delete it and run cache_faces (02) again."
         ) from error

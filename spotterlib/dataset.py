@@ -21,8 +21,8 @@ from torchvision.transforms.v2 import functional as tv  # noqa: E402 - only afte
 
 @dataclass(frozen=True)
 class Carrier:
-    """Moving faces before they are filmed: frames uint8 RGB (T, H, W, 3), landmarks float32 (T, 5, 2) px, square crop boxes
-    float32 (T, 4) px, valid bool (T,)."""
+    """Moving faces before they are filmed: frames uint8 RGB (T, H, W, 3), landmarks float32 (T, 5, 2) px, square crop
+    boxes float32 (T, 4) px, valid bool (T,). Where not valid, the others may hold anything."""
 
     frames: np.ndarray
     landmarks: np.ndarray
@@ -32,7 +32,7 @@ class Carrier:
 
 @dataclass(frozen=True)
 class Camera:
-    """How one clip is filmed, compressed and cut; one draw for all its frames, and for the real and the fake of a pair."""
+    """How one clip is filmed, compressed and cut: one draw for all its frames, and for real and fake of a pair."""
 
     flip: bool = False
     roll: float = 0.0  # degrees
@@ -47,9 +47,9 @@ class Camera:
     jpeg: int = 0  # quality 1…100; 0 none
     crf: int = -1  # H.264; −1 none
     again: float = 0.0  # a second pass: resized by this factor and compressed anew; 0 none
-    shift: tuple[float, float] = (0.0, 0.0)  # of the crop, in its sides
-    zoom: float = 1.0  # of the crop
-    cut: tuple[float, float] = (0.0, 0.0)  # share of the crop that lies outside the picture, x and y, ±
+    shift: tuple[float, float] = (0.0, 0.0)  # of the crop, in its sides, before roll and flip
+    zoom: float = 1.0  # of the crop's side: above 1 it holds more
+    cut: tuple[float, float] = (0.0, 0.0)  # share of the crop beyond the picture's left (+) or right (−), top or bottom
     seed: int = 0  # of the noise
 
 
@@ -83,6 +83,8 @@ def draw_camera(rng: np.random.Generator) -> Camera:
 PLAIN = Camera()
 """No augmentation: what evaluation and scanning see."""
 
+_MOST_CUT = 0.4  # of a crop's side
+
 
 def film(carrier: Carrier, camera: Camera, frames: np.ndarray | None = None) -> np.ndarray:
     """Film, compress and cut a carrier: uint8 RGB (T, 224, 224, 3), 0 where not valid.
@@ -103,10 +105,10 @@ def film(carrier: Carrier, camera: Camera, frames: np.ndarray | None = None) -> 
     clip = _compress(clip, camera.jpeg, camera.crf)
     if camera.again:
         size = tuple(max(32, round(v * camera.again / 2) * 2) for v in clip.shape[2:0:-1])
-        ratio = np.array([size[0] / clip.shape[2], size[1] / clip.shape[1]] * 2)
-        clip = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in clip])
+        boxes = boxes * np.array([size[0] / clip.shape[2], size[1] / clip.shape[1]] * 2)
+        smooth = cv2.INTER_AREA if camera.again < 1 else cv2.INTER_LINEAR
+        clip = np.stack([cv2.resize(f, size, interpolation=smooth) for f in clip])
         clip = _compress(clip, 0, max(camera.crf, 23))
-        boxes = boxes * ratio
     for k, picture, box in zip(rows, clip, boxes, strict=True):
         crops[k] = crop_face(picture, box)
     return crops
@@ -121,28 +123,27 @@ def _stage(pictures: np.ndarray, boxes: np.ndarray, camera: Camera) -> tuple[np.
     low = np.minimum(boxes[:, :2].min(0), middle - 0.62 * side) - 0.06 * side
     high = np.maximum(boxes[:, 2:].max(0), middle + 0.62 * side) + 0.06 * side
     low, high = np.maximum(low, 0), np.minimum(high, [width, height])
-    for axis, cut in enumerate(camera.cut):  # the picture's edge runs through the crop
+    for axis, cut in enumerate(
+        camera.cut
+    ):  # the picture's edge runs through the crop, and no frame loses its face to it
         if cut > 0:
-            low[axis] = max(low[axis], boxes[:, axis].max() + cut * side)
+            edge = np.median(boxes[:, axis]) + cut * side
+            low[axis] = max(low[axis], min(edge, boxes[:, axis].min() + _MOST_CUT * side))
         elif cut < 0:
-            high[axis] = min(high[axis], boxes[:, axis + 2].min() + cut * side)
-    size = np.maximum(np.round((high - low) * scale / 2).astype(int) * 2, 32)
-    centre = tuple(float(v) for v in middle)
-    move = cv2.getRotationMatrix2D(centre, camera.roll, scale)
-    corner = (np.asarray(middle) - low) * scale
-    move[:, 2] += corner - middle
-    flip = np.array([[-1.0, 0.0, size[0] - 1.0], [0.0, 1.0, 0.0]])
+            edge = np.median(boxes[:, axis + 2]) + cut * side
+            high[axis] = min(high[axis], max(edge, boxes[:, axis + 2].max() - _MOST_CUT * side))
+    low, high = np.floor(low), np.ceil(high)  # whole pixels: what is not resized or turned is not softened either
+    size = tuple(int(v) for v in np.maximum(np.round((high - low) * scale / 2).astype(int) * 2, 32))
+    move = cv2.getRotationMatrix2D(tuple(float(v) for v in middle), camera.roll, scale)
+    move[:, 2] += (middle - low) * scale - middle
     if camera.flip:
-        move = flip @ np.concatenate([move, [[0, 0, 1]]])
-    soften = scale < 0.7  # warpAffine does not average: shrink softly first
-    clip = []
-    for picture in pictures:
-        if soften:
-            picture = cv2.GaussianBlur(picture, (0, 0), 0.35 / scale)
-        clip.append(cv2.warpAffine(picture, move, tuple(int(v) for v in size), flags=cv2.INTER_LINEAR,
-                                   borderMode=cv2.BORDER_REFLECT_101))
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2 + np.array(camera.shift) * side
-    centres = centres @ move[:, :2].T + move[:, 2]
+        move = np.array([[-1.0, 0.0, size[0] - 1.0], [0.0, 1.0, 0.0]]) @ np.concatenate([move, [[0, 0, 1]]])
+    if scale < 0.7:  # warpAffine does not average: shrink softly
+        pictures = [cv2.GaussianBlur(picture, (0, 0), 0.35 / scale) for picture in pictures]
+    clip = [cv2.warpAffine(picture, move, size, borderMode=cv2.BORDER_REFLECT_101) for picture in pictures]
+    # boxes count from the edge of the first pixel, warpAffine from its middle
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2 + np.array(camera.shift) * side - 0.5
+    centres = centres @ move[:, :2].T + move[:, 2] + 0.5
     half = (boxes[:, 2:3] - boxes[:, 0:1]) / 2 * scale * camera.zoom
     return np.stack(clip), np.concatenate([centres - half, centres + half], axis=1)
 
@@ -168,24 +169,26 @@ def _develop(clip: np.ndarray, camera: Camera) -> np.ndarray:
     if camera.noise:
         rng = np.random.default_rng(camera.seed)
         grain = rng.standard_normal(clip.shape, np.float32) * np.float32(camera.noise)
-        clip = np.clip(clip + grain, 0, 255).astype(np.uint8)
+        clip = np.clip(clip + grain + 0.5, 0, 255).astype(np.uint8)
     return clip
 
 
 def _compress(clip: np.ndarray, jpeg: int, crf: int) -> np.ndarray:
+    """JPEG frame by frame, then H.264, as `Camera` has them."""
     if jpeg:
         flag = [cv2.IMWRITE_JPEG_QUALITY, jpeg]
-        clip = np.stack([cv2.imdecode(cv2.imencode(".jpg", f, flag)[1], cv2.IMREAD_COLOR) for f in clip])
+        coded = [cv2.imencode(".jpg", f[..., ::-1], flag)[1] for f in clip]
+        clip = np.stack([cv2.imdecode(c, cv2.IMREAD_COLOR)[..., ::-1] for c in coded])
     if crf >= 0:
         clip = transcode_frames(clip, crf)
     return clip
 
 
 def draw_moments(rng: np.random.Generator | None, start: float, end: float, count: int) -> np.ndarray:
-    """Times (count,) in s at which a clip between `start` and `end` s is looked at.
+    """Times (count,) in s, evenly spread, at which a clip between `start` and `end` s is looked at.
 
-    Evenly over the whole when rng is None (evaluation). In training a window of random start and length, 40…100 % of it,
-    so that the GRU sees the time steps it will meet, and at most 12 s.
+    Over the whole, or its first 12 s, when rng is None (evaluation). In training over a window of random start and of
+    40…100 % of that length, so that the GRU sees the time steps it will meet.
     """
     length = min(end - start, WINDOW)
     if rng is not None:
@@ -195,11 +198,15 @@ def draw_moments(rng: np.random.Generator | None, start: float, end: float, coun
 
 
 class ClipDataset(Dataset):
-    """Rows → clips. `load(row, rng, frames)` gives the Carrier of a row, its rng None for evaluation.
+    """Rows → clips: what a seed, an epoch and a row make of a video or a portrait.
+
+    rows: dicts with `label` (0 real, 1 fake), `group`, and what `load` wants; `still`: true where evaluation needs a
+    camera too, for a portrait was never a video. `load(row, rng, frames)` gives a row's Carrier of that many frames,
+    its rng None without augment. selfblend: the chance that a real row brings a self-blended fake of itself, in the
+    same batch and by the same camera.
 
     An index is epoch · len + row: every draw comes from (seed, epoch, row) alone, whatever the order, the worker or the
-    machine. selfblend: the chance that a real row brings a self-blended fake of itself, in the same batch. An item is a
-    list of (frames uint8 (T, 3, 224, 224), valid bool (T,), label 0 or 1, row).
+    machine. An item is a list of (frames uint8 (T, 3, 224, 224), valid bool (T,), label 0 or 1, row).
     """
 
     def __init__(
@@ -225,7 +232,8 @@ class ClipDataset(Dataset):
         camera = draw_camera(rng) if self.augment or row.get("still") else PLAIN
         clips = [(film(carrier, camera), int(row["label"]))]
         if row["label"] == 0 and rng.uniform() < self.selfblend:
-            fakes, _ = self_blend(carrier.frames, np.where(carrier.valid[:, None, None], carrier.landmarks, np.nan), draw_blend(rng))
+            landmarks = np.where(carrier.valid[:, None, None], carrier.landmarks, np.nan)
+            fakes, _ = self_blend(carrier.frames, landmarks, draw_blend(rng))
             clips.append((film(carrier, camera, fakes), 1))
         valid = torch.from_numpy(carrier.valid)
         return [(torch.from_numpy(c).permute(0, 3, 1, 2), valid, label, number) for c, label in clips]
@@ -249,9 +257,9 @@ class EpochSampler(Sampler[int]):
 
 def collate(items: list[list[tuple]]) -> dict[str, torch.Tensor]:
     """Join items to a batch: frames uint8 (B, T, 3, 224, 224), valid bool (B, T), label int64 (B,), row int64 (B,)."""
-    flat = [clip for item in items for clip in item]
-    frames, valid, labels, rows = zip(*flat, strict=True)
-    return {"frames": torch.stack(frames), "valid": torch.stack(valid), "label": torch.tensor(labels), "row": torch.tensor(rows)}
+    frames, valid, labels, rows = zip(*(clip for item in items for clip in item), strict=True)
+    batch = {"frames": torch.stack(frames), "valid": torch.stack(valid)}
+    return {**batch, "label": torch.tensor(labels), "row": torch.tensor(rows)}
 
 
 def _one_thread(_: int) -> None:
@@ -271,5 +279,6 @@ def make_loader(dataset: ClipDataset, batch: int, shuffle: bool, workers: int = 
         persistent_workers=workers > 0,
         # a forked worker inherits OpenCV's thread pool without its threads, and hangs in it
         multiprocessing_context="spawn" if workers else None,
+        generator=torch.Generator(),  # else a loader draws from torch's own, and dropout would depend on the workers
         pin_memory=torch.cuda.is_available(),
     )

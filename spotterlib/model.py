@@ -13,6 +13,7 @@ from efficientnet_pytorch import EfficientNet
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from .project import ROOT, CheckpointError, atomic_path, file_sha256, pick_device, write_json
 
@@ -45,10 +46,11 @@ class SpotterNet(nn.Module):
         self.backbone.set_swish(memory_efficient=False)
         self.gru = nn.GRU(FEATURES, 512, num_layers=2, batch_first=True, bidirectional=True, dropout=0.3)
         self.head = nn.Sequential(
-            nn.Linear(2048, 512), nn.ReLU(), nn.Dropout(0.5), nn.Linear(512, 128), nn.ReLU(), nn.Dropout(0.3), nn.Linear(128, 2)
-        )
+            nn.Linear(2048, 512), nn.ReLU(), nn.Dropout(0.5), nn.Linear(512, 128), nn.ReLU(), nn.Dropout(0.3),
+            nn.Linear(128, 2),
+        )  # fmt: skip
         self.frame_head = nn.Sequential(nn.Dropout(0.3), nn.Linear(FEATURES, 1))
-        self.frozen = 0  # modules of `stages()` that do not train
+        self.frozen = 0  # how many of `stages()`, from the first on, do not train
 
     def stages(self) -> list[nn.Module]:
         """The backbone's parts from the picture on: stem, 16 blocks, last convolution (18 in all)."""
@@ -60,7 +62,7 @@ class SpotterNet(nn.Module):
         ]
 
     def freeze(self, count: int) -> SpotterNet:
-        """Let the first `count` of the 18 stages neither learn nor move their batch-norm statistics."""
+        """Keep the first `count` of the 18 stages from learning and from moving their batch-norm statistics."""
         self.frozen = count
         for number, stage in enumerate(self.stages()):
             stage.requires_grad_(number >= count)
@@ -84,15 +86,18 @@ class SpotterNet(nn.Module):
         return trunk._swish(trunk._bn1(trunk._conv_head(x)))
 
     def clip_logits(self, features: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-        """Features (B, T, 1280) and valid (B, T) → clip logits (B, 2)."""
+        """Features (B, T, 1280) and valid (B, T) → clip logits (B, 2); the GRU meets the valid frames only, in order.
+
+        A clip without a valid frame is read as one frame of zeros: its logits mean nothing.
+        """
         with torch.autocast(features.device.type, enabled=False):
             features = features.float()
             order = torch.argsort((~valid).int(), dim=1, stable=True)  # the valid frames first, in order
             packed_features = features.gather(1, order[..., None].expand_as(features))
-            lengths = valid.sum(1).clamp(min=1)
-            packed = nn.utils.rnn.pack_padded_sequence(packed_features, lengths.cpu(), batch_first=True, enforce_sorted=False)
-            states, _ = nn.utils.rnn.pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=features.shape[1])
-            there = (torch.arange(features.shape[1], device=features.device)[None] < lengths[:, None])[..., None]
+            lengths, longest = valid.sum(1).clamp(min=1), features.shape[1]
+            packed = pack_padded_sequence(packed_features, lengths.cpu(), batch_first=True, enforce_sorted=False)
+            states, _ = pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=longest)
+            there = (torch.arange(longest, device=features.device)[None] < lengths[:, None])[..., None]
             mean = (states * there).sum(1) / lengths[:, None]
             peak = states.masked_fill(~there, -torch.inf).amax(1)
             return self.head(torch.cat([mean, peak], dim=1))
@@ -112,13 +117,26 @@ class SpotterNet(nn.Module):
 
 
 def load_imagenet(net: SpotterNet, path: str | os.PathLike[str]) -> SpotterNet:
-    """Put ImageNet weights (an `efficientnet_pytorch` B0 state dict as safetensors) into the backbone."""
-    state = {k: v for k, v in read_tensors(path).items() if not k.startswith("_fc.")}
-    try:
-        net.backbone.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        raise CheckpointError(f"{path} does not hold EfficientNet-B0 weights: {error}") from error
+    """Put ImageNet weights (an `efficientnet_pytorch` B0 state dict as safetensors) into the backbone.
+
+    Raises `CheckpointError` when the file is missing, damaged or holds anything else.
+    """
+    state = {key: value for key, value in read_tensors(path).items() if not key.startswith("_fc.")}
+    fill(net.backbone, state, path)
     return net
+
+
+def fill(module: nn.Module, state: dict[str, torch.Tensor], path: str | os.PathLike[str]) -> None:
+    """Put tensors read from `path` into a module: exactly those that it has, all finite; else `CheckpointError`."""
+    broken = [key for key, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
+    if broken:
+        raise CheckpointError(f"{path} has weights that are no numbers ({broken[0]}). Restore it.")
+    try:
+        module.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        reason = reason if len(reason) <= 300 else reason[:300] + "…"
+        raise CheckpointError(f"{path} holds the weights of something else: {reason}") from error
 
 
 def read_tensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
@@ -134,18 +152,25 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
 def save_checkpoint(path: str | os.PathLike[str], net: SpotterNet, card: dict) -> Path:
     """Write `path` (weights: fp16, batch-norm in fp32) and its card, the same name ending in .json; returns `path`.
 
-    The card gets the weights' sha256, and must have `thresholds` {t_low, t_high} and `calibration` {clip, frame}, each
-    {scale, bias}.
+    The card gets the weights' sha256. It must have `thresholds` {t_low, t_high} and `calibration` {clip, frame}, each
+    {scale, bias}: `ValueError`, `KeyError` or `TypeError` otherwise. Raises `CheckpointError`, and writes nothing, when
+    a weight is no number in fp16.
     """
     path = Path(path)
-    norm = {f"{name}." for name, module in net.named_modules() if isinstance(module, nn.BatchNorm2d)}
+    _check_card(card)
+    norm = tuple(f"{name}." for name, module in net.named_modules() if isinstance(module, nn.BatchNorm2d))
     state = {}
     for key, value in net.state_dict().items():
-        keep = not value.is_floating_point() or any(key.startswith(name) for name in norm)
-        state[key] = (value if keep else value.half()).detach().cpu().contiguous().clone()
-    with atomic_path(path) as temporary:
-        save_file(state, temporary)
-    write_json(path.with_suffix(".json"), {**card, "sha256": file_sha256(path)})
+        value = value.detach().cpu()
+        keep = not value.is_floating_point() or key.startswith(norm)
+        state[key] = (value if keep else value.half()).contiguous().clone()
+        if not state[key].isfinite().all():
+            raise CheckpointError(f"{path} was not written: {key} holds what is no number. Train with a lower rate.")
+    # both are whole before either gets its name: a stop leaves the old pair, the new pair or, for an instant, two that
+    # do not belong together, which `load_checkpoint` refuses
+    with atomic_path(path) as weights, atomic_path(path.with_suffix(".json")) as beside:
+        save_file(state, weights)
+        write_json(beside, {**card, "sha256": file_sha256(weights)})
     return path
 
 
@@ -169,8 +194,14 @@ class Detector:
         scaled = np.asarray(logits, np.float64) * fitted["scale"] + fitted["bias"]
         return 0.5 * (1 + np.tanh(scaled / 2))
 
-    def clip_logits(self, clips: np.ndarray, valid: np.ndarray | None = None, batch: int = 4) -> tuple[np.ndarray, np.ndarray]:
-        """Raw logits of uint8 (N, T, 224, 224, 3): clips (N,) as fake − real, and frames (N, T); NaN where nothing is valid."""
+    def clip_logits(
+        self, clips: np.ndarray, valid: np.ndarray | None = None, batch: int = 4
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Raw logits, float32, of uint8 RGB clips (N, T, 224, 224, 3): of clips (N,) as fake − real, of frames (N, T).
+
+        valid: bool (N, T), all by default; a clip without a valid frame and a frame that is not valid are NaN.
+        Raises `ValueError` when an array has another shape or dtype.
+        """
         clips = np.asarray(clips)
         if clips.ndim != 5 or clips.shape[2:] != (224, 224, 3) or clips.dtype != np.uint8:
             raise ValueError(f"clips must be uint8 (N, T, 224, 224, 3), not {clips.dtype} {clips.shape}")
@@ -193,7 +224,7 @@ class Detector:
     def score_clips(self, clips: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
         """Calibrated probability of "fake", float64 (N,), of uint8 RGB clips (N, T, 224, 224, 3).
 
-        valid: bool (N, T); a clip without a valid frame is NaN (not scored), never a guess.
+        valid: bool (N, T), all by default; a clip without a valid frame is NaN (not scored), never a guess.
         """
         return self.calibrated(self.clip_logits(clips, valid)[0], "clip")
 
@@ -204,7 +235,8 @@ class Detector:
             raise ValueError(f"frames must be uint8 (N, 224, 224, 3), not {frames.dtype} {frames.shape}")
         found = np.full(len(frames), np.nan)
         for start in range(0, len(frames), 64):
-            pictures = torch.from_numpy(frames[start : start + 64]).to(self.device).permute(0, 3, 1, 2)
+            part = np.array(frames[start : start + 64], order="C")  # torch reads no array that runs backwards
+            pictures = torch.from_numpy(part).to(self.device).permute(0, 3, 1, 2)
             with torch.inference_mode():
                 pictures = normalise(pictures).contiguous(memory_format=torch.channels_last)
                 features = self.net.feature_maps(pictures).mean((2, 3))
@@ -213,47 +245,54 @@ class Detector:
 
 
 def read_card(path: str | os.PathLike[str]) -> dict:
-    """The card beside a checkpoint. Raises `CheckpointError` when it is missing, no JSON, or lacks what a verdict needs."""
+    """The card beside a checkpoint.
+
+    Raises `CheckpointError` when it is missing, no JSON, or lacks what a verdict needs.
+    """
     place = Path(path).with_suffix(".json")
     try:
         card = json.loads(place.read_text(encoding="utf-8"))
-        t_low, t_high = (float(card["thresholds"][k]) for k in ("t_low", "t_high"))
-        fitted = [float(card["calibration"][head][k]) for head in ("clip", "frame") for k in ("scale", "bias")]
-        sane = 0 < t_low <= t_high < 1 and np.isfinite(fitted).all() and isinstance(card["sha256"], str)
+        _check_card(card)
+        if not isinstance(card["sha256"], str):
+            raise TypeError("sha256 is no text")
     except FileNotFoundError as error:
         raise CheckpointError(f"{place} is missing: a checkpoint is useless without its card. Restore it.") from error
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise CheckpointError(f"{place} is no card of a Spotter checkpoint ({error!r}). Restore it.") from error
-    if not sane:
-        raise CheckpointError(f"{place} has thresholds or a calibration that make no sense. Restore it.")
     return card
+
+
+def _check_card(card: dict) -> None:
+    """Raise `KeyError`, `TypeError` or `ValueError` when a card lacks what a verdict needs, or it makes no sense."""
+    t_low, t_high = (float(card["thresholds"][name]) for name in ("t_low", "t_high"))
+    if not 0 < t_low <= t_high < 1:
+        raise ValueError(f"the thresholds must satisfy 0 < t_low ≤ t_high < 1, not {t_low} and {t_high}")
+    for head in ("clip", "frame"):
+        scale, bias = (float(card["calibration"][head][name]) for name in ("scale", "bias"))
+        if not (0 < scale < np.inf and np.isfinite(bias)):
+            raise ValueError(f"the calibration of the {head} head needs a scale > 0 and a finite bias")
 
 
 def load_checkpoint(path: str | os.PathLike[str] | None = None, device: str = "auto") -> Detector:
     """Load a checkpoint (the shipped one when `path` is None), checked against its card, ready to score.
 
-    Raises `CheckpointError` when a file is missing or damaged, the sha256 differs from the card's, the shapes do not fit
-    or a weight is not finite. Only tensors are read; nothing in a file is executed.
+    path: a .safetensors file; a relative one is looked for in the working directory, then in the clone. Raises
+    `CheckpointError` when a file is missing or damaged, the sha256 differs from the card's, the tensors do not fit or a
+    weight is not finite. Only tensors are read; nothing in a file is executed.
     """
     place = Path(path).expanduser() if path is not None else DEFAULT_CHECKPOINT
     if not place.is_absolute() and not place.exists():
         place = ROOT / place
     if not place.is_file():
-        raise CheckpointError(f"There is no checkpoint at {place}. Give the path of a .safetensors file, or train one (03).")
+        remedy = "Give the path of a .safetensors file, or train one (03)."
+        raise CheckpointError(f"There is no checkpoint at {place}. {remedy}")
     if place.suffix != ".safetensors":
         raise CheckpointError(f"{place} is not a .safetensors file; Spotter reads no pickles. Convert it first.")
     card = read_card(place)
     if file_sha256(place) != card["sha256"]:
         raise CheckpointError(f"{place} is not the file its card describes (sha256 differs). Restore both together.")
-    state = read_tensors(place)
-    broken = [key for key, value in state.items() if value.is_floating_point() and not torch.isfinite(value).all()]
-    if broken:
-        raise CheckpointError(f"{place} has weights that are no numbers ({broken[0]}). Restore it.")
     net = SpotterNet()
-    try:
-        net.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in state.items()})
-    except RuntimeError as error:
-        raise CheckpointError(f"{place} does not fit SpotterNet: {error}") from error
+    fill(net, read_tensors(place), place)
     chosen = pick_device(device)
     net = net.eval().requires_grad_(False).to(chosen, memory_format=torch.channels_last)
     return Detector(net, card, chosen, place.stem)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import html
 import os
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .project import ROOT, DataError, NotReadyError, atomic_path, find_input, output_path
+from .project import RECORD_MIME, ROOT, DataError, atomic_path, find_input, output_path
 
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -60,6 +60,7 @@ def run_notebook(
     executed copy then ends with that cell.
     """
     import papermill
+    from traitlets.config import Config
 
     source = find_notebook(notebook)
     known = notebook_parameters(source)
@@ -75,42 +76,29 @@ def run_notebook(
         if not fits or (isinstance(value, bool) and not isinstance(default, bool)):
             raise DataError(f"{source.name}: {name} must be {type(default).__name__}, not {value!r}.")
     final = output_path(out)
-    papermill.execute_notebook(str(source), str(final), given, progress_bar=progress_bar, log_output=False)
+    # over sockets in the file system no other user of the machine can listen to the kernel
+    quiet = Config({"KernelManager": {"transport": "ipc"}})
+    papermill.execute_notebook(str(source), str(final), given, progress_bar=progress_bar, config=quiet)
     return final
 
 
 def export_html(notebook: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Path:
     """The page of an executed notebook: one HTML file beside it (or at `out`)."""
+    import nbformat
     from nbconvert import HTMLExporter
 
     source = find_input(notebook)
     final = output_path(out) if out is not None else source.with_suffix(".html")
-    body, _ = HTMLExporter().from_filename(str(source))
+    notebook = nbformat.read(source, as_version=4)
+    for cell in notebook.cells:  # what `record` kept is for programs
+        cell["outputs"] = [o for o in cell.get("outputs", []) if set(o.get("data", {"": 0})) != {RECORD_MIME}]
+        if cell.cell_type != "code":
+            del cell["outputs"]
+    body, _ = HTMLExporter().from_notebook_node(notebook, {"metadata": {"name": source.stem}})
+    body = re.sub(r'href="([0-9][0-9]_\w+)\.ipynb"', r'href="\1.html"', body)  # the chain leads from page to page
     with atomic_path(final) as temporary:
         temporary.write_text(body, encoding="utf-8")
     return final
-
-
-def run_series(
-    out: str | os.PathLike[str],
-    parameters: dict[str, dict[str, Any]],
-    progress: Callable[[str], None] | None = None,
-) -> list[Path]:
-    """Run notebooks in their order, each with its own parameters, and export a page of each.
-
-    parameters: by notebook number ("00", "03", …); only those named are run. Returns the executed notebooks.
-    """
-    done = []
-    for notebook in list_notebooks():
-        number = notebook.stem.split("_")[0]
-        if number in parameters:
-            if progress is not None:
-                progress(notebook.stem)
-            done.append(run_notebook(notebook, Path(out) / notebook.name, parameters[number]))
-            export_html(done[-1])
-    if not done:
-        raise NotReadyError(f"None of the notebooks {', '.join(parameters)} is in {NOTEBOOKS}.")
-    return done
 
 
 def notebook_title(notebook: str | os.PathLike[str]) -> tuple[str, str]:

@@ -83,7 +83,7 @@ def make_samples(
 
     Writes `real/*.mp4`, `fake/*.mp4` (H.264, 25 fps, 2–3 s), for each fake `masks/*.mp4` (white: share of the pasted
     face) and `metadata.csv`, whose column `recipe` tells clips of another seed or version, which are made anew. pairs:
-    how many pairs of people (None: all 16); progress: called with the share done, 0…1. A clip is drawn from the seed and
+    how many pairs of people (None: all 16); progress: called with the share done, 0…1. A clip is drawn from seed and
     its own name alone, whatever the order. Raises `DataError` when data/people is not whole.
     """
     folder, plan = output_path(out), plan_samples(pairs)

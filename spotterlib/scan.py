@@ -222,9 +222,9 @@ def scan_folder(
     videos, closed = _listed(root)
     if not videos and not closed:
         raise DataError(f"{root} holds no video ({', '.join(sorted(VIDEO_SUFFIXES))}).")
-    place = output_path(out)
     detector = checkpoint if isinstance(checkpoint, Detector) else load_checkpoint(checkpoint, device)
     try:
+        place = output_path(out)
         place.mkdir(parents=True, exist_ok=True)
         with open(place / "scans.jsonl", "a+", encoding="utf-8", errors="replace") as file:
             rows = _scan_all(videos, root, detector, Journal(file), progress)
@@ -237,7 +237,7 @@ def scan_folder(
             table.to_csv(temporary, index=False)
         write_json(place / "scans.json", rows)
     except OSError as error:
-        raise DataError(f"{place} cannot be written ({error}). Is there room, and may you write there?") from error
+        raise DataError(f"{out} cannot be written ({error}). Is there room, and may you write there?") from error
     return table
 
 

@@ -1,8 +1,8 @@
 """Fakes from real faces alone: a face blended onto itself after small changes.
 
-After Shiohara & Yamasaki, *Detecting Deepfakes with Self-Blended Images*, CVPR 2022 (arXiv 2204.08376), written from the
-published recipe and carried over to clips: one draw of mask, colour, warp and ratio a clip, with a small jitter a frame,
-for flicker and landmark jitter are traces of real deepfakes. Blend before the codec.
+After Shiohara & Yamasaki, *Detecting Deepfakes with Self-Blended Images*, CVPR 2022 (arXiv 2204.08376), written from
+the published recipe and carried over to clips: one draw of mask, colour, warp and ratio a clip, with a small jitter a
+frame, for flicker and landmark jitter are traces of real deepfakes. Blend before the codec.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _BROWS = np.array([[-0.9, -0.36], [-0.5, -0.48], [-0.15, -0.42]])
 _FOREHEAD = np.array([[-0.9, -0.55], [-0.62, -0.85], [-0.2, -1.0]])
 
 
-def _mirrored(left: np.ndarray, right_first: bool) -> np.ndarray:
-    right = left[::-1] * [-1, 1]
-    return np.concatenate([right, left] if right_first else [left, right])
+def _mirrored(left: np.ndarray) -> np.ndarray:
+    """The left half of an outline, and the right half in the opposite order."""
+    return np.concatenate([left, left[::-1] * [-1, 1]])
 
 
 def _outline(region: str, side: int) -> np.ndarray:
     """The region's polygon (P, 2) in face coordinates; side (−1 or 1) is the half that "half" covers."""
     if region == "whole":
-        return np.concatenate([_mirrored(_JAW, False), _mirrored(_FOREHEAD, False)[::-1]])
-    face = np.concatenate([_mirrored(_JAW, False), _mirrored(_BROWS, False)[::-1]])
+        return np.concatenate([_mirrored(_JAW), _mirrored(_FOREHEAD)[::-1]])
+    face = np.concatenate([_mirrored(_JAW), _mirrored(_BROWS)[::-1]])
     if region == "face":
         return face
     if region == "inner":
@@ -41,15 +41,9 @@ def _outline(region: str, side: int) -> np.ndarray:
         return np.stack([0.66 * np.cos(angle), 1.1 + 0.4 * np.sin(angle)], axis=1)
     if region == "eyes":
         return np.stack([0.95 * np.cos(angle), -0.06 + 0.34 * np.sin(angle)], axis=1)
-    half = face[face[:, 0] * side > 0]
-    return np.concatenate([half, [[0.0, 1.66], [0.0, -0.42]]])[_hull_order(half)]
-
-
-def _hull_order(half: np.ndarray) -> np.ndarray:
-    """Order the half outline and its two points on the midline by angle about their middle."""
-    points = np.concatenate([half, [[0.0, 1.66], [0.0, -0.42]]])
-    centred = points - points.mean(0)
-    return np.argsort(np.arctan2(centred[:, 1], centred[:, 0]))
+    half = np.concatenate([face[face[:, 0] * side > 0], [[0.0, 1.66], [0.0, -0.42]]])  # closed along the midline
+    centred = half - half.mean(0)
+    return half[np.argsort(np.arctan2(centred[:, 1], centred[:, 0]))]
 
 
 @dataclass(frozen=True)
@@ -158,7 +152,7 @@ def _altered(frame: np.ndarray, blend: Blend, flick: np.ndarray, unit: float) ->
 
 
 def self_blend(frames: np.ndarray, landmarks: np.ndarray, blend: Blend) -> tuple[np.ndarray, np.ndarray]:
-    """Blend a clip onto itself: frames uint8 RGB (T, H, W, 3), landmarks (T, 5, 2) px → fake uint8, mask float32 (T, H, W).
+    """Blend a clip onto itself: uint8 RGB (T, H, W, 3), landmarks (T, 5, 2) px → fake uint8, mask float32 (T, H, W).
 
     The mask, 0…1, is the share of the pasted copy in each pixel. A frame whose landmarks are not finite stays as it is,
     with an empty mask.
@@ -171,14 +165,19 @@ def self_blend(frames: np.ndarray, landmarks: np.ndarray, blend: Blend) -> tuple
         shake = rng.normal(0, 1, 2) * blend.jitter
         if not np.isfinite(points).all():
             continue
-        unit = max(float(np.hypot(*(points[1] - points[0]))), float(np.hypot(*(points[3:].mean(0) - points[:2].mean(0)))), 4)
+        unit = max(
+            float(np.hypot(*(points[1] - points[0]))), float(np.hypot(*(points[3:].mean(0) - points[:2].mean(0)))), 4
+        )
         mask = _soft_mask(region_mask(blend.outline, points + shake * unit, (height, width)), blend, unit)
         centre = points.mean(0)
         warp = cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), blend.roll, blend.scale)
         warp[:, 2] += (blend.shift + shake) * unit
         altered = _altered(frame, blend, flick, unit)
-        inside, outside = (altered, frame.astype(np.float32)) if blend.alter_inside else (frame.astype(np.float32), altered)
-        inside = cv2.warpAffine(inside, warp, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        plain = frame.astype(np.float32)
+        inside, outside = (altered, plain) if blend.alter_inside else (plain, altered)
+        inside = cv2.warpAffine(
+            inside, warp, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+        )
         mixed = outside + mask[..., None] * (inside - outside)
         fakes[k] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
         masks[k] = mask

@@ -21,6 +21,7 @@ from .project import DataError, VideoError, atomic_path, find_input
 VIDEO_SUFFIXES = VIDEO_ENDINGS | {".gif"}
 """File endings looked for in folders; a file named outright may have any ending."""
 
+_X264 = "mbtree=0"  # with its macroblock tree x264 codes the same frames differently from run to run
 _TICKS = 90_000  # time base of written video, 1/s: fine enough for every frame rate
 _AAC_RATES = frozenset([16_000, 22_050, 24_000, 32_000, 44_100, 48_000])
 
@@ -258,7 +259,7 @@ def _encode(
             stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001) or Fraction(1))
             stream.height, stream.width = picture.shape[:2]
             stream.pix_fmt = "yuv420p"
-            stream.options = {"crf": str(crf), "preset": "veryfast"}
+            stream.options = {"crf": str(crf), "preset": "veryfast", "x264-params": _X264}
             stream.codec_context.time_base = Fraction(1, _TICKS)
             # said outright: players guess the colour matrix by the size of the picture
             stream.codec_context.colorspace = av.video.reformatter.Colorspace.ITU601
@@ -286,7 +287,7 @@ def transcode_frames(frames: np.ndarray, crf: int = 23, fps: float = 25.0, codec
         stream = container.add_stream(codec, rate=Fraction(fps).limit_denominator(1001))
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": str(crf), "preset": "veryfast", "threads": "1"}
+        stream.options = {"crf": str(crf), "preset": "veryfast", "threads": "1", "x264-params": _X264}
         for picture in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
         container.mux(stream.encode(None))

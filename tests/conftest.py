@@ -44,7 +44,7 @@ def detector(checkpoint) -> Detector:
 def clips(tmp_path_factory) -> Path:
     """A folder of small videos, 12 frames a second.
 
-    face.mp4: one person, 30 frames, 208×192 px; two.mp4: two people side by side, 24 frames; late.mp4: the person comes
+    face.mp4: one person, 30 frames, 208×192 px; two.mp4: two people side by side, 12 frames; late.mp4: the person comes
     in at frame 14 of 24; empty.mp4: the stage alone, 24 frames.
     """
     folder = tmp_path_factory.mktemp("clips")
@@ -55,7 +55,7 @@ def clips(tmp_path_factory) -> Path:
     late = still[:24].copy()
     late[:14] = np.nan
     write_clip(folder / "face.mp4", stage((208, 192), 30, (one, still)))
-    write_clip(folder / "two.mp4", stage((320, 192), 24, (one[:24], still[:24]), (other[:24], beside[:24])))
+    write_clip(folder / "two.mp4", stage((320, 192), 12, (one[:12], still[:12]), (other[:12], beside[:12])))
     write_clip(folder / "late.mp4", stage((208, 192), 24, (one[:24], late)))
     write_clip(folder / "empty.mp4", stage((208, 192), 24))
     return folder

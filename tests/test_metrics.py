@@ -174,15 +174,15 @@ def mean_of(labels, scores):
 def test_bootstrap_covers_the_truth_about_as_often_as_it_says():
     random = np.random.default_rng(1)
     hits = naive = 0
-    for trial in range(200):
+    for trial in range(100):
         people = np.repeat(np.arange(30), 4)
         scores = random.normal(size=30)[people] + 0.3 * random.normal(size=120)  # mean 0, groups far from independent
-        low, high = bootstrap_interval(np.zeros(120), scores, people, mean_of, n=200, seed=trial)
+        low, high = bootstrap_interval(np.zeros(120), scores, people, mean_of, n=100, seed=trial)
         hits += low <= 0 <= high
-        low, high = bootstrap_interval(np.zeros(120), scores, np.arange(120), mean_of, n=200, seed=trial)
+        low, high = bootstrap_interval(np.zeros(120), scores, np.arange(120), mean_of, n=100, seed=trial)
         naive += low <= 0 <= high
-    assert 0.88 <= hits / 200 <= 0.99
-    assert naive / 200 < 0.8, "drawing videos instead of people would claim too much"
+    assert 0.88 <= hits / 100 <= 0.99
+    assert naive / 100 < 0.8, "drawing videos instead of people would claim too much"
 
 
 def test_bootstrap_is_deterministic_and_blind_to_the_order_of_rows():
@@ -223,20 +223,57 @@ def test_paired_difference_is_narrower_than_unpaired():
 # --- calibration -----------------------------------------------------------------------------------------------------
 
 
-def test_temperature_is_recovered():
-    random = np.random.default_rng(0)
-    logits = random.normal(size=20_000) * 3
-    labels = (random.random(20_000) < expit(logits / 2.5)).astype(int)
-    assert fit_calibration(logits, labels) == pytest.approx(2.5, rel=0.04)
-    oracle = LogisticRegression(C=np.inf, fit_intercept=False, class_weight="balanced").fit(logits[:, None], labels)
-    assert fit_calibration(logits, labels) == pytest.approx(1 / oracle.coef_[0, 0], rel=0.005)
+def bell_logits(n: int, fakes: float, scale: float = 0.4, bias: float = -1.2, seed: int = 0):
+    """Labels, and logits of two equal bells: Bayes makes of them exactly sigmoid(scale · logit + bias) at even odds."""
+    random = np.random.default_rng(seed)
+    labels = (random.random(n) < fakes).astype(int)
+    return labels, (2 * labels - 1) * 3 + random.normal(size=n) * math.sqrt(6 / scale) - bias / scale
 
 
-def test_temperature_on_a_handful_stays_sensible():
-    separated = fit_calibration([-2.0, -1.0, 1.0, 2.0], [0, 0, 1, 1])
-    assert 0.5 < separated < 3, "four perfect clips ask for no endless confidence"
-    assert fit_calibration([1.0, -1.0], [0, 1]) == pytest.approx(50, rel=0.01), "worse than chance: nothing is said"
-    assert math.isfinite(fit_calibration([0.0, 0.0], [0, 1]))
+def smoothed_regression(logits, labels):
+    """scikit-learn's fit to Platt's targets: each clip stands twice, as fake and as real, weighted."""
+    fakes, reals = labels.sum(), (1 - labels).sum()
+    target = np.where(labels == 1, (fakes + 1) / (fakes + 2), 1 / (reals + 2))
+    weight = len(labels) * np.where(labels == 1, 0.5 / fakes, 0.5 / reals)
+    weights = np.concatenate([weight * target, weight * (1 - target)])
+    oracle = LogisticRegression(C=np.inf, tol=1e-10, max_iter=5000)
+    oracle.fit(np.tile(logits, 2)[:, None], np.repeat([1, 0], len(labels)), weights)
+    return oracle.coef_[0, 0], oracle.intercept_[0]
+
+
+@pytest.mark.parametrize("fakes", [0.5, 0.1])
+def test_calibration_is_recovered_whatever_the_mix(fakes):
+    labels, logits = bell_logits(60_000, fakes)
+    assert fit_calibration(logits, labels) == pytest.approx((0.4, -1.2), rel=0.04)
+    plain = LogisticRegression(C=np.inf, class_weight="balanced").fit(logits[:, None], labels)
+    assert fit_calibration(logits, labels) == pytest.approx((plain.coef_[0, 0], plain.intercept_[0]), rel=0.01)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_calibration_agrees_with_scikit_learn_at_any_scale(seed):
+    random = np.random.default_rng(seed)
+    labels, logits = bell_logits(60, 0.4, seed=seed)
+    logits = logits * np.exp(random.uniform(-2, 2)) + random.normal() * 30
+    found, expected = fit_calibration(logits, labels), smoothed_regression(logits, labels)
+    assert expit(logits * found[0] + found[1]) == pytest.approx(expit(logits * expected[0] + expected[1]), abs=1e-4)
+
+
+def test_calibration_moves_with_the_logits():
+    labels, logits = bell_logits(200, 0.4)
+    scale, bias = fit_calibration(logits, labels)
+    assert fit_calibration(logits * 4, labels) == pytest.approx((scale / 4, bias), rel=1e-4)
+    assert fit_calibration(logits + 7, labels) == pytest.approx((scale, bias - 7 * scale), rel=1e-4)
+
+
+def test_calibration_on_a_handful_stays_sensible():
+    scale, bias = fit_calibration([-2.0, -1.0, 1.0, 2.0], [0, 0, 1, 1])
+    assert 0.3 < scale < 2 and abs(bias) < 1e-4, "four perfect clips ask for no endless confidence"
+    assert 0.7 < expit(2 * scale) < 0.95
+    scale, bias = fit_calibration([1.0, -1.0], [0, 1])
+    assert scale == pytest.approx(0.02, rel=0.01), "worse than chance: nothing is said"
+    assert expit([scale + bias, bias - scale]) == pytest.approx([0.5, 0.5], abs=0.01)
+    assert np.isfinite(fit_calibration([0.0, 0.0], [0, 1])).all()
+    assert np.isfinite(fit_calibration([1e6, 1e6, -1e6], [0, 1, 0])).all()
     for labels in ([0, 0], [1, 1]):
         with pytest.raises(DataError):
             fit_calibration([0.3, 0.4], labels)
@@ -287,17 +324,18 @@ def test_thresholds_keep_their_promises(rows, fpr, undecided):
             choose_thresholds(p, labels, fpr, undecided)
         return
     found = choose_thresholds(p, labels, fpr, undecided)
-    assert 0 < found.t_low <= found.t_high < 1
+    assert 0 < found.t_low <= 0.5 <= found.t_high < 1
     certain = np.mean(p[labels == 0] > 1 - 2e-6)  # a real scored 1.0 lies above every threshold below 1
     assert np.mean(p[labels == 0] >= found.t_high) <= max(fpr, certain) + 1e-9
     between = (p > found.t_low) & (p < found.t_high)
-    assert between.mean() <= undecided + np.mean(p < 2e-6) + 1e-9
+    kept = between.mean() <= undecided + np.mean(p < 2e-6) + 1e-9
+    assert kept or 0.5 in (found.t_low, found.t_high), "more abstain only where a threshold was moved to .5"
     said = metrics.verdicts(p, found.t_high, found.t_low)
     assert found.counts["fake"]["fake"] == np.sum((said == "fake") & (labels == 1))
 
 
 def brute_force(p, labels, fpr, undecided):
-    """Every pair of cuts; the same aims, stated as plainly as possible."""
+    """Every pair of cuts; the same aims, as plainly as possible: FAKE at p ≥ the first, REAL at p < the second."""
     cuts = [-1.0, *np.unique(p), 2.0]
     reals, fakes = p[labels == 0], p[labels == 1]
     high = [c for c in cuts[1:] if np.mean(reals >= c) <= fpr]
@@ -315,7 +353,7 @@ def test_thresholds_agree_with_brute_force(seed):
     labels, p = draw(60, seed, places=2 if seed % 2 else None)
     found = choose_thresholds(p, labels)
     high, low = brute_force(p, labels, 0.05, 0.10)
-    expected = np.where(p >= high, "fake", np.where(p < low, "real", "undecided"))
+    expected = np.where((p >= high) & (p >= 0.5), "fake", np.where((p < low) & (p <= 0.5), "real", "undecided"))
     assert metrics.verdicts(p, found.t_high, found.t_low).tolist() == expected.tolist()
 
 
@@ -376,14 +414,14 @@ def test_combined_odds_by_hand_and_at_the_ends():
 
 def test_combined_odds_stay_calibrated_where_the_story_holds():
     random = np.random.default_rng(0)
-    n, videos = 6, 60_000
+    n, videos = 6, 8_000
     fake = random.random(videos) < 0.5
     x = random.normal(size=(videos, n)) * 1.0
     x[fake, random.integers(n, size=videos)[fake]] += 2.0  # one forged window, log-likelihood ratio 2x − 2
     p = expit(2 * x - 2)
-    found = np.array([combine_odds(row) for row in p[:20_000]])
-    assert metrics.ece(found, fake[:20_000].astype(int)) < 0.012
-    assert metrics.ece(p.max(axis=1)[:20_000], fake[:20_000].astype(int)) > 0.05, "the bare maximum is not calibrated"
+    found = np.array([combine_odds(row) for row in p])
+    assert metrics.ece(found, fake.astype(int)) < 0.02
+    assert metrics.ece(p.max(axis=1), fake.astype(int)) > 0.05, "the bare maximum is not calibrated"
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------
