@@ -78,18 +78,27 @@ def summarise(out: Path) -> None:
     for who, column in (("Trained just now", "verdict"), ("Shipped", "shipped")):
         right = sum(row[column] == truth[row["label"]] for row in rows)
         undecided = sum(row[column] == "UNDECIDED" for row in rows)
-        said.append(f"{who}: {right} right, {len(rows) - right - undecided} wrong, {undecided} undecided of {len(rows)}.")
+        said.append(
+            f"{who}: {right} right, {len(rows) - right - undecided} wrong, {undecided} undecided of {len(rows)}."
+        )
     print("\n".join(said))
-    print(f"{evaluation['n_groups']} groups of people prove nothing about other videos: this shows that everything runs.")
+    print(
+        f"{evaluation['n_groups']} groups of people prove nothing about other videos: this shows that everything runs."
+    )
 
     links = [(f"{n.stem[:2]} · {notebook_title(n)[0]}", f"{n.stem}.html") for n in list_notebooks()]
-    links += [("The split", "split.csv"), ("The face cache", "cache/cache.csv"), ("Training history", "train/history.json"),
-              ("Evaluation", "evaluation/evaluation.json"), ("Report to hand on", "inspect/report.html"),
-              ("Diagnostic video", "inspect/diagnostic.mp4")]  # fmt: skip
-    cells = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(str(v))}</td>" for v in (r["path"], truth[r["label"]], r["verdict"], r["shipped"])) + "</tr>"
-        for r in rows
-    )
+    links += [
+        ("The split", "split.csv"),
+        ("The face cache", "cache/cache.csv"),
+        ("Training history", "train/history.json"),
+        ("Evaluation", "evaluation/evaluation.json"),
+        ("Report to hand on", "inspect/report.html"),
+        ("Diagnostic video", "inspect/diagnostic.mp4"),
+    ]
+    cells = ""
+    for row in rows:
+        shown = (row["path"], truth[row["label"]], row["verdict"], row["shipped"])
+        cells += "<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in shown) + "</tr>"
     head = "<tr><th>test clip</th><th>truth</th><th>trained here</th><th>shipped checkpoint</th></tr>"
     table = f"<h2>Test clips</h2><table>{head}{cells}</table><p>{html.escape(' '.join(said))}</p>"
     missing = [path for _, path in links if not (out / path).exists()]

@@ -11,9 +11,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _WHERE = {
-    "project": (
-        "SpotterError VideoError DataError CheckpointError NotReadyError setup record read_records versions"
-    ),
+    "project": ("SpotterError VideoError DataError CheckpointError NotReadyError setup record read_records versions"),
     "manifest": "Manifest build_manifest",
     "splits": "split_by_group split_by_file audit_split LeakAudit",
     "video": "VideoInfo probe_video iterate_frames read_frames write_video",

@@ -100,8 +100,8 @@ class FaceTrack:
 @dataclass(frozen=True)
 class FaceClip:
     """The crops of one face: frames uint8 RGB (T, 224, 224, 3); times float64 (T,) s; boxes float32 (T, 4) and
-    landmarks float32 (T, 5, 2), px of the source frame; valid bool (T,). Where not valid, frames are 0
-    and the rest is NaN."""
+    landmarks float32 (T, 5, 2), px of the source frame; valid bool (T,). Where not valid, frames are 0 and
+    the rest is NaN."""
 
     frames: np.ndarray
     times: np.ndarray
@@ -238,19 +238,19 @@ def find_faces(
     A track with fewer than 3 sightings is a slip of the detector and left out (where 3 frames or more were looked at).
     """
     info = probe_video(path)
-    finders: list[_Finder] = []
+    finder: _Finder
 
     def plan(times: np.ndarray) -> list[np.ndarray]:
         grids = plan_windows(times, max_windows)
         return grids + [with_between(grid, between) for grid in grids]
 
     def begin(groups: Sequence[np.ndarray]) -> Callable[[int, float, np.ndarray], None]:
+        nonlocal finder
         half = len(groups) // 2
-        finders.append(_Finder(info.path, groups[:half], groups[half:], device, progress))
-        return finders[-1].take
+        finder = _Finder(info.path, groups[:half], groups[half:], device, progress)
+        return finder.take
 
     times = sample_frames(path, plan, begin)
-    finder = finders[-1]
     finder.end_window()  # a damaged video may decode to an earlier end the second time
     tracks, clips = finder.tracks_and_clips(times)
     coverage = min(1.0, max_windows * WINDOW / max(duration_of(times), 1e-9))

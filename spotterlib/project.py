@@ -183,7 +183,8 @@ class Setup:
 
     def __repr__(self) -> str:
         shown = " · ".join(f"{name} {self.versions[name]}" for name in ("spotterlib", "torch") if name in self.versions)
-        return f"Spotter on {self.device}, {self.threads} threads · seed {self.seed} · Python {platform.python_version()} · {shown}"
+        python = platform.python_version()
+        return f"Spotter on {self.device}, {self.threads} threads · seed {self.seed} · Python {python} · {shown}"
 
 
 def setup(seed: int = 0, device: str = "auto") -> Setup:

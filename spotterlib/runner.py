@@ -55,9 +55,9 @@ def run_notebook(
 ) -> Path:
     """Execute a notebook and write the executed copy to `out`; the original stays as it is.
 
-    A parameter that the notebook does not have is refused (papermill would only warn), and so is a value of another type
-    than the default's. Raises `DataError` for these, and papermill's `PapermillExecutionError` when a cell fails; the
-    executed copy then ends with that cell.
+    A parameter that the notebook does not have is refused (papermill would only warn), and so is a value of another
+    type than the default's. Raises `DataError` for these, and papermill's `PapermillExecutionError` when a cell fails;
+    the executed copy then ends with that cell.
     """
     import papermill
     from traitlets.config import Config
@@ -125,14 +125,17 @@ def write_index(folder: str | os.PathLike[str], title: str, links: list[tuple[st
     """`index.html` of a folder: links as (text, relative path), videos among them shown, and an HTML table."""
     items = "\n".join(f'<li><a href="{html.escape(path)}">{html.escape(text)}</a></li>' for text, path in links)
     videos = "\n".join(
-        f'<video controls muted playsinline src="{html.escape(path)}"></video>' for _, path in links if path.endswith(".mp4")
+        f'<video controls muted playsinline src="{html.escape(path)}"></video>'
+        for _, path in links
+        if path.endswith(".mp4")
     )
     page = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }}
-table {{ border-collapse: collapse; }} td, th {{ padding: .2rem .8rem .2rem 0; text-align: left; border-bottom: 1px solid #ddd; }}
+table {{ border-collapse: collapse; }}
+td, th {{ padding: .2rem .8rem .2rem 0; text-align: left; border-bottom: 1px solid #ddd; }}
 video {{ max-width: 100%; max-height: 30rem; margin-top: 1rem; }}
 </style></head><body>
 <h1>{html.escape(title)}</h1>

@@ -148,7 +148,10 @@ def _reason(
         said.append(f"the probability of a fake, {p:.2f}, lies between the thresholds {t_low:.2f} and {t_high:.2f}")
     scored = [face for face in faces if face.probability is not None]
     if len(scored) > 1:
-        said.append(f"{len(scored)} faces were scored, and their number is allowed for")
+        together = int(np.sum([face.track.valid for face in scored], axis=0).max())
+        # after a cut, or between the windows of a sampled video, nobody knows whether it is the same person
+        some = "faces" if together == len(scored) else f"tracks of a face, at most {together} at a time,"
+        said.append(f"{len(scored)} {some} were scored, and their number is allowed for")
     windows = [w for face in scored[:1] for w in face.windows if w.probability is not None]
     strongest = max(windows, key=lambda w: w.probability or 0.0, default=None)
     if label != "FAKE" and strongest is not None and len(windows) > 1 and strongest.probability >= t_high:

@@ -1,4 +1,4 @@
-"""Small real videos for the tests: people who do not exist, moving, put on a plain stage at known places."""
+"""Faces for the tests: people who do not exist, moving on a plain stage at known places; and some that never were."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 
 from spotterlib._animate import animate_still, draw_motion
+from spotterlib.faces import FaceClip, FaceTrack, VideoFaces
+from spotterlib.manifest import Manifest
 from spotterlib.project import ROOT, read_json
-from spotterlib.video import write_video
+from spotterlib.video import VideoInfo, write_video
 
 STAGE = (96, 104, 112)
 """The plain colour behind and around the people, RGB."""
@@ -52,3 +55,36 @@ def stage(size: tuple[int, int], frames: int, *actors: tuple[np.ndarray, np.ndar
 def write_clip(path: str | os.PathLike[str], frames: np.ndarray, fps: float = 12.0) -> Path:
     """H.264 of good quality."""
     return write_video(path, frames, fps, crf=20)
+
+
+def synthetic(*valid: list[bool], windows: list[int] | None = None, grid_only: bool = False) -> VideoFaces:
+    """Faces of a video that never was: one track for each row of valid (G,), plain crops, a frame in each gap."""
+    count = len(valid[0])
+    times = np.arange(2 * count - 1) / 25
+    of = np.zeros(count, np.int64) if windows is None else np.asarray(windows)
+    rng = np.random.default_rng(0)
+    tracks, clips = [], []
+    for number, seen in enumerate(valid):
+        seen = np.asarray(seen)
+        boxes = np.tile(np.array([10, 20, 110, 120], np.float32), (count, 1))
+        marks = np.tile(np.float32([[40, 50], [80, 50], [60, 70], [45, 90], [75, 90]]), (count, 1, 1))
+        boxes[~seen], marks[~seen] = np.nan, np.nan
+        track = FaceTrack(number, np.arange(0, 2 * count - 1, 2), times[::2], boxes, marks, seen.astype(np.float32), of)
+        crops = np.zeros((len(times), 224, 224, 3), np.uint8)
+        box, mark, there = track.at(times)
+        crops[there] = rng.integers(0, 256, (1, 1, 1, 3)) // 2 + np.arange(len(times))[there, None, None, None]
+        tracks.append(track)
+        clips.append(FaceClip(crops, times, box, mark, there)[:: 2 if grid_only else 1])
+    info = VideoInfo("a.mp4", 160, 160, 25.0, len(times), len(times) / 25, "h264", False)
+    spans = tuple((float(times[::2][of == k][0]), float(times[::2][of == k][-1])) for k in np.unique(of))
+    return VideoFaces(info, times, spans, tuple(tracks), tuple(clips))
+
+
+def manifest_of(root: str | os.PathLike[str], *paths: str) -> Manifest:
+    """A manifest of these videos, all for training, real and fake in turn."""
+    table = pd.DataFrame({"path": paths, "label": [k % 2 for k in range(len(paths))]})
+    for column in ("dataset", "method", "compression", "group", "ids", "split", "official_split", "mask"):
+        table[column] = ""
+    table["split"] = "train"
+    table["ids"] = [f"{k:03d}" for k in range(len(paths))]
+    return Manifest(Path(root), table, pd.DataFrame({"path": [], "problem": []}))

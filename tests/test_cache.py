@@ -9,25 +9,14 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
+from face_clips import manifest_of, synthetic
 from joblib import parallel_config
 
 from spotterlib import cache
 from spotterlib.cache import cache_faces, load_cache_table, load_cached, read_cache, training_rows
-from spotterlib.faces import FaceClip, FaceTrack, VideoFaces, find_faces
-from spotterlib.manifest import Manifest
+from spotterlib.faces import find_faces
 from spotterlib.project import DataError, VideoError
-from spotterlib.video import VideoInfo
-
-
-def manifest_of(root, *paths):
-    table = pd.DataFrame({"path": paths, "label": [k % 2 for k in range(len(paths))]})
-    for column in ("dataset", "method", "compression", "group", "ids", "split", "official_split", "mask"):
-        table[column] = ""
-    table["split"] = "train"
-    table["ids"] = [f"{k:03d}" for k in range(len(paths))]
-    return Manifest(Path(root), table, pd.DataFrame({"path": [], "problem": []}))
 
 
 @pytest.fixture(scope="module")
@@ -64,29 +53,6 @@ def quick(monkeypatch):
 
     monkeypatch.setattr(cache, "find_faces", find)
     return quick
-
-
-def synthetic(*valid, windows=None, grid_only=False):
-    """Faces of a video that never was: one track for each row of valid (G,), plain crops, a frame in each gap."""
-    count = len(valid[0])
-    times = np.arange(2 * count - 1) / 25
-    of = np.zeros(count, np.int64) if windows is None else np.asarray(windows)
-    rng = np.random.default_rng(0)
-    tracks, clips = [], []
-    for number, seen in enumerate(valid):
-        seen = np.asarray(seen)
-        boxes = np.tile(np.array([10, 20, 110, 120], np.float32), (count, 1))
-        marks = np.tile(np.float32([[40, 50], [80, 50], [60, 70], [45, 90], [75, 90]]), (count, 1, 1))
-        boxes[~seen], marks[~seen] = np.nan, np.nan
-        track = FaceTrack(number, np.arange(0, 2 * count - 1, 2), times[::2], boxes, marks, seen.astype(np.float32), of)
-        crops = np.zeros((len(times), 224, 224, 3), np.uint8)
-        box, mark, there = track.at(times)
-        crops[there] = rng.integers(0, 256, (1, 1, 1, 3)) // 2 + np.arange(len(times))[there, None, None, None]
-        tracks.append(track)
-        clips.append(FaceClip(crops, times, box, mark, there)[:: 2 if grid_only else 1])
-    info = VideoInfo("a.mp4", 160, 160, 25.0, len(times), len(times) / 25, "h264", False)
-    spans = tuple((float(times[::2][of == k][0]), float(times[::2][of == k][-1])) for k in np.unique(of))
-    return VideoFaces(info, times, spans, tuple(tracks), tuple(clips))
 
 
 def test_every_video_has_a_row_that_says_what_became_of_it(made):

@@ -26,9 +26,19 @@ def demo():
 
 
 def test_it_leaves_what_it_promises(demo):
-    for name in ("index.html", "split.csv", "cache/cache.csv", "train/best.safetensors", "train/best.json",
-                 "train/history.json", "evaluation/evaluation.json", "evaluation/roc.png", "evaluation/roc.svg",
-                 "inspect/report.html", "inspect/diagnostic.mp4"):
+    for name in (
+        "index.html",
+        "split.csv",
+        "cache/cache.csv",
+        "train/best.safetensors",
+        "train/best.json",
+        "train/history.json",
+        "evaluation/evaluation.json",
+        "evaluation/roc.png",
+        "evaluation/roc.svg",
+        "inspect/report.html",
+        "inspect/diagnostic.mp4",
+    ):
         assert (DEMO / name).stat().st_size > 0, name
     for notebook in list_notebooks():
         assert (DEMO / notebook.name).exists() and (DEMO / f"{notebook.stem}.html").exists()
@@ -72,7 +82,7 @@ def test_figures_are_drawn(demo):
         outputs = [o for c in nbformat.read(DEMO / path.name, as_version=4).cells for o in c.get("outputs", [])]
         counts[path.stem[:2]] = sum("image/png" in o.get("data", {}) for o in outputs)
     assert counts["00"] >= 2 and counts["01"] >= 2 and counts["02"] >= 1 and counts["03"] >= 2
-    assert counts["04"] >= 4 and counts["05"] >= 3
+    assert counts["04"] >= 4 and counts["05"] >= 2
 
 
 def test_diagnostic_video_plays_in_a_browser(demo):
@@ -92,7 +102,7 @@ def test_split_does_not_leak_and_groups_are_people(demo):
 def test_faces_are_found(demo):
     record = read_records(DEMO / "02_cache_faces.ipynb")["cache"]
     assert record["found"] >= 0.95
-    assert record["statuses"].get("ok", 0) == sum(record["statuses"].values())
+    assert set(record["statuses"]) <= {"ok", "several faces"}
 
 
 def test_training_has_a_history(demo):

@@ -27,7 +27,8 @@ def free_port() -> int:
 def lab():
     """The address of a JupyterLab that `make lab` started, without a browser of its own."""
     port = free_port()
-    options = f"--no-browser --ip=127.0.0.1 --port={port} --IdentityProvider.token=spotter --LabApp.expose_app_in_browser=True"
+    options = f"--no-browser --ip=127.0.0.1 --port={port} --IdentityProvider.token=spotter"
+    options += " --LabApp.expose_app_in_browser=True"
     server = subprocess.Popen(
         ["make", "lab", f"LAB_OPTIONS={options}"], cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

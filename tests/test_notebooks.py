@@ -43,11 +43,16 @@ def test_cells_are_few_and_short(path):
 def test_no_definitions_no_tricks(path):
     for cell in code_cells(path):
         tree = ast.parse(cell.source)
-        assert not any(isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef) for node in ast.walk(tree))
+        assert not any(
+            isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef) for node in ast.walk(tree)
+        )
         assert not re.search(r"sys\.path|^\s*[!%]|os\.chdir", cell.source, re.MULTILINE)
         joined = {id(part) for n in ast.walk(tree) if isinstance(n, ast.JoinedStr) for part in n.values[1:]}
-        strings = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
-                   and id(n) not in joined]
+        strings = [
+            n.value
+            for n in ast.walk(tree)
+            if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in joined
+        ]
         assert not any(re.match(r"(/|~|[A-Za-z]:\\)\w", text) for text in strings), "no absolute paths"
 
 

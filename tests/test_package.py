@@ -15,7 +15,9 @@ from spotterlib.project import ROOT
 
 def run_python(code: str) -> str:
     """What a fresh interpreter prints."""
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/").stdout.strip()
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/"
+    ).stdout.strip()
 
 
 def test_import_brings_no_heavy_package():

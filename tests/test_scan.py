@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from face_clips import write_clip
+from face_clips import manifest_of, write_clip
+from face_clips import synthetic as with_between
 from scipy.special import expit, logit
-from test_cache import manifest_of
-from test_cache import synthetic as with_between
+from video_files import bad_inputs, damaged_copy
 
 from spotterlib import cache, scan
 from spotterlib.cache import cache_faces
@@ -24,7 +24,6 @@ from spotterlib.faces import FaceClip, VideoFaces
 from spotterlib.project import CheckpointError, DataError, SpotterError, VideoError
 from spotterlib.scan import find_videos, scan_folder, scan_video, score_cache
 from spotterlib.video import iterate_frames
-
 
 synthetic = partial(with_between, grid_only=True)
 
@@ -235,6 +234,13 @@ def test_the_strongest_face_comes_first_and_unscored_ones_last(cheap):
     assert "seen in at most 7 frames" in report.faces[2].reason
 
 
+def test_tracks_one_after_the_other_are_not_called_so_many_people(cheap):
+    early, late = [k < 10 for k in range(24)], [k >= 12 for k in range(24)]
+    assert cheap(synthetic(early, late), [-2.0, -2.0]).reason == (
+        "2 tracks of a face, at most 1 at a time, were scored, and their number is allowed for."
+    )
+
+
 def test_faces_that_are_all_too_short_are_undecided(cheap):
     report = cheap(synthetic([k < 7 for k in range(24)], [k >= 20 for k in range(24)]))
     check(report)
@@ -307,8 +313,6 @@ def test_one_frame_is_a_curve_too(cheap):
 
 
 def test_bad_input_is_one_clear_error(tmp_path, detector):
-    from test_video import bad_inputs
-
     for name, word in bad_inputs(tmp_path).items():
         with pytest.raises(VideoError) as caught:
             scan_video(tmp_path / name, detector)
@@ -336,8 +340,6 @@ def test_pictures_of_nothing_are_undecided(tmp_path, detector, kind):
 
 
 def test_a_file_cut_short_is_scanned_as_far_as_it_goes(clips, tmp_path, detector):
-    from test_video import damaged_copy
-
     damaged_copy(clips / "face.mp4", tmp_path / "whole.ts")
     data = (tmp_path / "whole.ts").read_bytes()
     (tmp_path / "cut.ts").write_bytes(data[: len(data) * 6 // 10])

@@ -1,0 +1,103 @@
+"""Video files for the tests: of every container, damaged on purpose, and files that are no video."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import wave
+
+import av
+import cv2
+import numpy as np
+
+FPS = 12
+
+
+def picture(number: int, width: int = 64, height: int = 48) -> np.ndarray:
+    """Grey 40 + 6·number, a red corner at the upper left and a blue one at the lower right."""
+    frame = np.full((height, width, 3), 40 + 6 * (number % 30), np.uint8)
+    frame[: height // 3, : width // 3] = (220, 30, 30)
+    frame[-(height // 3) :, -(width // 3) :] = (30, 30, 220)
+    return frame
+
+
+def number_of(frame: np.ndarray) -> float:
+    """Which picture a decoded frame is."""
+    height, width = frame.shape[:2]
+    return (float(frame[height // 2, width // 2].mean()) - 40) / 6
+
+
+def encode(path, codec="libx264", count=24, size=(64, 48), rate=FPS, fmt=None, pix="yuv420p", set_up=None, **options):
+    """A video of `picture`s by PyAV itself; set_up: called with the stream before the first frame."""
+    with av.open(f"file:{path}", "w", format=fmt) as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.width, stream.height = size
+        stream.pix_fmt = pix
+        stream.options = {"crf": "10"} | options
+        if set_up is not None:
+            set_up(stream)
+        for number in range(count):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(number, *size), format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def damaged_copy(source, target, kept=lambda number: True):
+    """The packets of a video, remuxed; those not kept are filled with zeros."""
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for number, packet in enumerate(old.demux(video=0)):
+            if packet.size:
+                if not kept(number):
+                    empty = av.Packet(bytes(packet.size))
+                    empty.pts, empty.dts, empty.time_base = packet.pts, packet.dts, packet.time_base
+                    packet = empty
+                packet.stream = stream
+                new.mux(packet)
+    return target
+
+
+def bad_inputs(folder):
+    """Path and a word of the remedy or the reason."""
+    (folder / "nothing.mp4").write_bytes(b"")
+    (folder / "text.mp4").write_text("no video at all\n" * 40)
+    (folder / "text.txt").write_text("no video at all\n" * 40)
+    (folder / "pickle.mp4").write_bytes(pickle.dumps({"a": list(range(500))}))
+    (folder / "zeros.mp4").write_bytes(bytes(20_000))
+    cv2.imwrite(str(folder / "still.jpg"), picture(1))
+    os.replace(folder / "still.jpg", folder / "still.mp4")
+    (folder / "folder.mp4").mkdir()
+    (folder / "dangling.mp4").symlink_to(folder / "nowhere.mp4")
+    (folder / "loop.mp4").symlink_to(folder / "loop.mp4")
+    os.mkfifo(folder / "fifo.mp4")
+    with wave.open(str(folder / "sound.wav"), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(16_000)
+        sound.writeframes(bytes(32_000))
+    with av.open(str(folder / "sound.m4a"), "w", format="mp4") as container:
+        stream = container.add_stream("aac", rate=16_000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16_000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    encode(folder / "secret.ts", count=3)
+    (folder / "list.m3u8").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nsecret.ts\n#EXT-X-ENDLIST\n")
+    (folder / "concat.mp4").write_text("ffconcat version 1.0\nfile secret.ts\n")
+    return {
+        "missing.mp4": "spelling",
+        "nothing.mp4": "empty",
+        "text.mp4": "complete",
+        "text.txt": "complete",
+        "pickle.mp4": "complete",
+        "zeros.mp4": "complete",
+        "still.mp4": "complete",
+        "folder.mp4": "scan_folder",
+        "dangling.mp4": "dangling",
+        "loop.mp4": "dangling",
+        "fifo.mp4": "pipe",
+        "sound.wav": "complete",
+        "sound.m4a": "no picture track",
+        "list.m3u8": "complete",
+        "concat.mp4": "complete",
+    }
