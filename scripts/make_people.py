@@ -4,9 +4,9 @@ A one-off script, kept so that anyone can see how the pictures came about and ma
 package and runs in an environment of its own, because MediaPipe (for its dense landmarks and its outline of a person)
 brings a second OpenCV, protobuf < 5 and jax:
 
-    python3.11 -m venv /tmp/people-env
-    /tmp/people-env/bin/pip install mediapipe==0.10.14 scipy==1.17.1 opencv-contrib-python==5.0.0.93
-    SPOTTER_DATA=<folder that holds data/portraits> /tmp/people-env/bin/python scripts/make_people.py
+    python3.11 -m venv people-env
+    people-env/bin/pip install mediapipe==0.10.14 scipy==1.17.1 opencv-contrib-python==5.0.0.93
+    SPOTTER_DATA=<folder that holds data/portraits> people-env/bin/python scripts/make_people.py
 
 About four minutes. Reads data/people/recipes.json (which portraits are mixed: chosen by eye, six or seven look-alikes a
 person, no portrait in two people) and writes data/people/pNN.jpg, people.json (weights, landmarks, the check against

@@ -27,6 +27,18 @@ from spotterlib.training import TrainConfig, fit
 
 ROWS = "portraits.json"
 
+ORIGIN = {
+    "portraits": "official portraits of members of the United States Congress, public domain (unitedstates/images)",
+    "imagenet_weights": "EfficientNet-B0, TF-Hub efficientnet/b0/classification/1, Apache-2.0",
+}
+LIMITS = [
+    "Sees traces of a pasted face; neither wholly generated or reenacted video without a blend, nor sound.",
+    "Trained and validated on stills set in motion, mostly of older, frontal US politicians in studio light: on real "
+    "video, on other people, in coloured light and under hard compression it is wrong far more often than stated here.",
+    "Validation people are unseen, but their fakes are made by the same recipe as those of training.",
+    "A score is no proof. Never accuse anyone on a score alone.",
+]
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -51,8 +63,10 @@ def main() -> None:
     card = {
         "name": "spotter_v1",
         "licence": "MIT",
+        "limits": LIMITS,
         "data": {
             "training": "public-domain portraits, set in motion; fakes of them by self-blending; no deepfake was seen",
+            "origin": ORIGIN,
             "people": {"all": len(rows), "this_stage": len(train), "validation": len(val)},
             "portraits_sha256": listing_sha256(rows),
             "imagenet_weights_sha256": project.file_sha256(weights),

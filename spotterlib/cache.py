@@ -8,6 +8,7 @@ import json
 import os
 import re
 import time
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -63,10 +64,13 @@ def cache_faces(
     root, paths = str(manifest.root), manifest.table["path"]
     jobs = [delayed(_cache_one)(root, path, str(place), max_windows, device, workers != 1) for path in paths]
     found = []
-    for number, row in enumerate(Parallel(n_jobs=workers, return_as="generator")(jobs)):
-        found.append(row)
-        if progress is not None:
-            progress((number + 1) / len(jobs))
+    with warnings.catch_warnings():
+        # joblib renews a worker that has grown by 300 MB (torch keeps kernels for every picture size): no job is lost
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
+        for number, row in enumerate(Parallel(n_jobs=workers, return_as="generator")(jobs)):
+            found.append(row)
+            if progress is not None:
+                progress((number + 1) / len(jobs))
     table = pd.concat([manifest.table.reset_index(drop=True), pd.DataFrame(found)], axis=1)
     with _writing(place):
         with atomic_path(place / "cache.csv") as temporary:

@@ -30,6 +30,9 @@ class Carrier:
     valid: np.ndarray
 
 
+PLAIN_WHITE = (1.0, 1.0, 1.0)
+
+
 @dataclass(frozen=True)
 class Camera:
     """How one clip is filmed, compressed and cut: one draw for all its frames, and for real and fake of a pair."""
@@ -42,6 +45,7 @@ class Camera:
     contrast: float = 1.0
     saturation: float = 1.0
     hue: float = 0.0  # turns of the colour wheel
+    white: tuple[float, float, float] = PLAIN_WHITE  # gains of R, G, B: a wrong white balance
     blur: float = 0.0  # px, σ
     noise: float = 0.0  # grey levels, σ, new in every frame
     jpeg: int = 0  # quality 1…100; 0 none
@@ -66,8 +70,9 @@ def draw_camera(rng: np.random.Generator) -> Camera:
         gamma=maybe(0.5, lambda: np.exp(rng.normal(0, 0.22)), 1.0),
         brightness=maybe(0.5, lambda: rng.uniform(0.65, 1.3), 1.0),
         contrast=maybe(0.5, lambda: rng.uniform(0.7, 1.3), 1.0),
-        saturation=maybe(0.5, lambda: rng.uniform(0.4, 1.4), 1.0),
-        hue=maybe(0.4, lambda: rng.normal(0, 0.02), 0.0),
+        saturation=maybe(0.6, lambda: np.exp(rng.uniform(np.log(0.4), np.log(2.2))), 1.0),
+        hue=maybe(0.4, lambda: rng.normal(0, 0.03), 0.0),
+        white=tuple(np.exp(rng.normal(0, 0.14, 3)).tolist()) if rng.uniform() < 0.6 else PLAIN_WHITE,
         blur=maybe(0.3, lambda: rng.uniform(0.3, 1.4), 0.0),
         noise=maybe(0.5, lambda: rng.exponential(4.0), 0.0),
         jpeg=int(maybe(0.25, lambda: rng.integers(35, 96), 0)),
@@ -150,9 +155,11 @@ def _stage(pictures: np.ndarray, boxes: np.ndarray, camera: Camera) -> tuple[np.
 
 def _develop(clip: np.ndarray, camera: Camera) -> np.ndarray:
     """Colour, blur and sensor noise."""
-    colours = ("gamma", "brightness", "contrast", "saturation", "hue")
+    colours = ("gamma", "brightness", "contrast", "saturation", "hue", "white")
     if any(getattr(camera, name) != getattr(PLAIN, name) for name in colours):
         picture = torch.from_numpy(clip).permute(0, 3, 1, 2).float() / 255
+        if camera.white != PLAIN_WHITE:
+            picture = (picture * torch.tensor(camera.white).view(3, 1, 1)).clamp(0, 1)
         if camera.gamma != 1:
             picture = tv.adjust_gamma(picture, camera.gamma)
         if camera.brightness != 1:

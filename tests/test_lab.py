@@ -23,6 +23,11 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.fixture(scope="module")
 def lab():
     """The address of a JupyterLab that `make lab` started, without a browser of its own."""
@@ -37,6 +42,8 @@ def lab():
             break
     else:
         pytest.fail(f"make lab ended with {server.wait()}")
+    while not listens(port):  # it speaks a moment before it listens
+        assert server.poll() is None, "make lab ended"
     yield f"http://127.0.0.1:{port}", server
     os.killpg(server.pid, signal.SIGTERM)
     server.stderr.close()
