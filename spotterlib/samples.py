@@ -258,7 +258,7 @@ def _swap(
 
 
 def sample_clip(kind: str = "fake") -> Path:
-    """A sample clip to try, made if not there yet: "fake" is a face swap, "real" the scene it was put into."""
+    """A sample clip to try things on: "fake" is a self-blend, "real" the scene it was put into; made if missing."""
     folder = make_samples("data/samples").root
-    swap = next(sample for sample in plan_samples() if sample.method == "FaceSwap")
-    return folder / (swap.path if kind == "fake" else f"real/{swap.person}.mp4")
+    fake = next(sample for sample in plan_samples() if sample.method == "SelfBlend")
+    return folder / (fake.path if kind == "fake" else f"real/{fake.person}.mp4")
