@@ -47,7 +47,7 @@ def find_input(path: str | os.PathLike[str]) -> Path:
 
     Returns an absolute path. Raises `DataError` that names both places when neither has it.
     """
-    asked = Path(path).expanduser()
+    asked = Path(os.path.expanduser(path))  # as it is where no such user exists
     for candidate in [asked] if asked.is_absolute() else [Path.cwd() / asked, ROOT / asked]:
         if os.path.lexists(candidate):
             return Path(os.path.abspath(candidate))
@@ -57,7 +57,7 @@ def find_input(path: str | os.PathLike[str]) -> Path:
 
 def output_path(path: str | os.PathLike[str]) -> Path:
     """Where a result goes: absolute as given, relative under the clone; the parent folder is made."""
-    asked = Path(path).expanduser()
+    asked = Path(os.path.expanduser(path))  # as it is where no such user exists
     place = asked if asked.is_absolute() else ROOT / asked
     place.parent.mkdir(parents=True, exist_ok=True)
     return place
