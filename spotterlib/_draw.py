@@ -219,7 +219,7 @@ def paint_heat(
         _redden(part[first + 1 : stop], full)
 
 
-def painted(
+def overlay_heatmap(
     image: np.ndarray,
     heatmap: np.ndarray,
     scale: float,
@@ -229,7 +229,13 @@ def painted(
     style: str = "grid",
     cell: float = 10,
 ) -> np.ndarray:
-    """What `render.overlay_heatmap` does."""
+    """Paint a heatmap in red inside the box it was computed from; the image given is left as it was.
+
+    image: uint8 RGB (H, W, 3); heatmap: float (h, w), raw values ≥ 0; scale: the raw value drawn as full red, one for
+    a whole report; box: x0, y0, x1, y1 px, may reach past the frame (None: the whole image); opacity: 0 … 1 at full
+    red, in proportion below it; threshold: share of `scale` under which nothing is painted; style: "grid" (flat cells
+    of about `cell` px) or "smooth". Returns uint8 RGB (H, W, 3). Raises `ValueError` for a scale ≤ 0 or another style.
+    """
     copy = np.array(image, dtype=np.uint8, order="C")
     height, width = copy.shape[:2]
     paint_heat(copy, heatmap, scale, (0, 0, width, height) if box is None else box, opacity, threshold, style, cell)

@@ -53,7 +53,7 @@ def face_sheet(
         crop = draw.resized(face.clip.frames[row], half, half)
         pair = np.full((half, wide, 3), 255, np.uint8)
         pair[:, :half] = pair[:, wide - half :] = crop
-        pair[:, wide - half :] = draw.painted(crop, face.heatmaps[row], scale, cell=max(6.0, half / 22))
+        pair[:, wide - half :] = draw.overlay_heatmap(crop, face.heatmaps[row], scale, cell=max(6.0, half / 22))
         cards.append((pair, float(face.track.times[row]), float(face.frame_scores[row])))
     note = f"{who}most telling frames. Left: as found. Right: in red what weighed towards fake, one scale for the clip."
     return _lay_out(cards, width, verdict, label, note)

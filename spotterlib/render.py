@@ -6,7 +6,7 @@ Everything here takes a `ScanReport` and shows it; nothing is computed anew and 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from . import _draw as draw
-from ._draw import OPACITY, THRESHOLD, artifact_share, upsample_heatmap
+from ._draw import OPACITY, THRESHOLD, artifact_share, overlay_heatmap, upsample_heatmap
 from ._page import page_html
 from ._sheet import face_sheet, plain_sheet, telling_frames
 from .project import VideoError, atomic_path, output_path
@@ -35,26 +35,6 @@ __all__ = [
     "upsample_heatmap",
     "write_diagnostic_video",
 ]
-
-
-def overlay_heatmap(
-    image: np.ndarray,
-    heatmap: np.ndarray,
-    scale: float,
-    box: Sequence[float] | None = None,
-    opacity: float = OPACITY,
-    threshold: float = THRESHOLD,
-    style: str = "grid",
-    cell: float = 10,
-) -> np.ndarray:
-    """Paint a heatmap in red inside the box it was computed from; the image given is left as it was.
-
-    image: uint8 RGB (H, W, 3); heatmap: float (h, w), raw values ≥ 0; scale: the raw value drawn as full red, one for
-    a whole report; box: x0, y0, x1, y1 px, may reach past the frame (None: the whole image); opacity: 0 … 1 at full
-    red, in proportion below it; threshold: share of `scale` under which nothing is painted; style: "grid" (flat cells
-    of about `cell` px) or "smooth". Returns uint8 RGB (H, W, 3). Raises `ValueError` for a scale ≤ 0 or another style.
-    """
-    return draw.painted(image, heatmap, scale, box, opacity, threshold, style, cell)
 
 
 @dataclass(frozen=True)

@@ -69,3 +69,12 @@ def grid_clips() -> list[Path]:
     if not found:
         pytest.skip("SPOTTER_DATA is unset or holds no data/grid/*.mpg")
     return found
+
+
+@pytest.fixture
+def one_thread():
+    """Torch on one thread: sums come out the same on every machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -39,12 +39,7 @@ TIMES = ("seconds", "clips_per_second")
 LANDMARKS = np.array([[38, 40], [58, 40], [48, 53], [40, 62], [56, 62]], np.float32)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Tiny(SpotterNet):
