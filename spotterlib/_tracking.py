@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from .faces import Detections
 
 PATIENCE = 2.0  # s: a blink of the detector must not split a person in two
+SMOOTHING = 0.15  # s: a detector's jitter is shorter than this, a head's motion longer
 
 _LEAST_AFFINITY = 0.2
-_SMOOTHING = 0.15  # s: a detector's jitter is shorter than this, a head's motion longer
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def smooth(values: np.ndarray, times: np.ndarray) -> np.ndarray:
     A plain mean lags behind a moving face at the ends of a window (Cleveland, *Robust Locally Weighted Regression*).
     """
     apart = times[None] - times[:, None]
-    weight = np.exp(-0.5 * (apart / _SMOOTHING) ** 2)
+    weight = np.exp(-0.5 * (apart / SMOOTHING) ** 2)
     first = (weight * apart).sum(1, keepdims=True)
     second = (weight * apart**2).sum(1, keepdims=True) + 1e-6  # a lone value stays as it is
     weight = weight * (second - first * apart)

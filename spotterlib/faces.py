@@ -15,26 +15,29 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from ._tracking import PATIENCE, Linker, Sighting, smooth
+from ._crops import CROP, MARGIN, WIDE, crop_box, crop_face, crop_landmarks, crop_wide, inner_crop
+from ._crops import PADDING as PADDING
+from ._tracking import PATIENCE, SMOOTHING, Linker, Sighting, smooth
 from ._windows import FRAMES as FRAMES
 from ._windows import MAX_WINDOWS, WINDOW, duration_of, plan_windows, with_between
 from ._windows import window_rows as window_rows
 from .project import VideoError
 from .video import VideoInfo, probe_video, sample_frames
 
-CROP = 224
-"""Side of a crop, px."""
 MIN_USABLE = 8
 """Fewest frames with a face that a window is scored from."""
-MARGIN = 40
-"""Margin in px of the crop, half of it on each side."""
-PADDING = (124, 116, 104)
-"""RGB outside the picture: ImageNet's mean, which is zero to the network."""
 
 _DETECT_SIDE = 360  # px: the shorter side that MTCNN sees; the same faces are found as at 1080, nine times faster
 _MIN_CONFIDENCE = 0.9  # MTCNN's own .7 lets hands and patterns through
 _MIN_SIDE = 24  # px: MTCNN's pyramid needs more than its smallest face
 _MIN_SIGHTINGS = 3  # fewer are a slip of the detector
+
+
+def cropping() -> dict[str, object]:
+    """The settings that decide which faces are found and how they are cut, JSON-ready: what a cache belongs to."""
+    seen = {"detector": "MTCNN of facenet-pytorch 2.5", "detect_side": _DETECT_SIDE, "min_confidence": _MIN_CONFIDENCE}
+    followed = {"min_sightings": _MIN_SIGHTINGS, "patience": PATIENCE, "smoothing": SMOOTHING}
+    return {"crop": CROP, "wide": WIDE, "margin": MARGIN, "frames": FRAMES, "window": WINDOW, **seen, **followed}
 
 
 @dataclass(frozen=True)
@@ -101,17 +104,19 @@ class FaceTrack:
 class FaceClip:
     """The crops of one face: frames uint8 RGB (T, 224, 224, 3); times float64 (T,) s; boxes float32 (T, 4) and
     landmarks float32 (T, 5, 2), px of the source frame; valid bool (T,). Where not valid, frames are 0 and
-    the rest is NaN."""
+    the rest is NaN. wide: the crops with their surroundings, uint8 RGB (T, 336, 336, 3), where they were asked for."""
 
     frames: np.ndarray
     times: np.ndarray
     boxes: np.ndarray
     landmarks: np.ndarray
     valid: np.ndarray
+    wide: np.ndarray | None = None
 
     def __getitem__(self, rows: slice | np.ndarray) -> FaceClip:
         """The clip of some of its frames."""
-        return FaceClip(self.frames[rows], self.times[rows], self.boxes[rows], self.landmarks[rows], self.valid[rows])
+        columns = (self.frames, self.times, self.boxes, self.landmarks, self.valid, self.wide)
+        return FaceClip(*(None if column is None else column[rows] for column in columns))
 
     def crop_landmarks(self) -> np.ndarray:
         """Landmarks float32 (T, 5, 2) in px of the 224-px crop."""
@@ -196,45 +201,19 @@ def _mtcnn(pictures: np.ndarray, device: str, border: int = 0) -> list[Detection
     return results
 
 
-def crop_box(boxes: np.ndarray) -> np.ndarray:
-    """Square crop boxes (…, 4) px for face boxes (…, 4): same centre, 224/184 of the longer side (the margin)."""
-    centre = (boxes[..., :2] + boxes[..., 2:]) / 2
-    half = np.max(boxes[..., 2:] - boxes[..., :2], axis=-1, keepdims=True) * (CROP / (CROP - MARGIN) / 2)
-    return np.concatenate([centre - half, centre + half], axis=-1)
-
-
-def crop_face(frame: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Cut the square box (4,) px from uint8 RGB (H, W, 3) as uint8 (224, 224, 3), `PADDING` outside the picture."""
-    height, width = frame.shape[:2]
-    x0, y0 = (round(float(v)) for v in box[:2])
-    side = max(2, round(float(box[2] - box[0])))
-    inside = frame[max(y0, 0) : max(min(y0 + side, height), 0), max(x0, 0) : max(min(x0 + side, width), 0)]
-    if inside.shape[:2] != (side, side):
-        padded = np.empty((side, side, 3), np.uint8)
-        padded[:] = PADDING
-        top, left = max(-y0, 0), max(-x0, 0)
-        padded[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
-        inside = padded
-    return cv2.resize(inside, (CROP, CROP), interpolation=cv2.INTER_AREA if side > CROP else cv2.INTER_LINEAR)
-
-
-def crop_landmarks(boxes: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """Landmarks (T, 5, 2) px of the source frame → px of the 224-px crop of boxes (T, 4)."""
-    side = np.maximum(boxes[:, 2:3] - boxes[:, 0:1], 1e-6)
-    return ((landmarks - boxes[:, None, :2]) * (CROP / side[:, None])).astype(np.float32)
-
-
 def find_faces(
     path: str | os.PathLike[str],
     between: int = 0,
     max_windows: int = MAX_WINDOWS,
     device: str = "cpu",
     progress: Callable[[float], None] | None = None,
+    wide: bool = False,
 ) -> VideoFaces:
     """Detect, follow and crop every face of a video, decoding it once.
 
     between: further frames cropped in each gap of the detection grid (0 for scanning, more for a training cache);
-    progress: called with the share done, 0…1. Raises `VideoError` when the video cannot be read.
+    wide: keep the surroundings of every crop too (`FaceClip.wide`); progress: called with the share done, 0…1.
+    Raises `VideoError` when the video cannot be read.
     A track with fewer than 3 sightings is a slip of the detector and left out (where 3 frames or more were looked at).
     """
     info = probe_video(path)
@@ -247,7 +226,7 @@ def find_faces(
     def begin(groups: Sequence[np.ndarray]) -> Callable[[int, float, np.ndarray], None]:
         nonlocal finder
         half = len(groups) // 2
-        finder = _Finder(info.path, groups[:half], groups[half:], device, progress)
+        finder = _Finder(info.path, groups[:half], groups[half:], device, progress, wide)
         return finder.take
 
     times = sample_frames(path, plan, begin)
@@ -259,7 +238,7 @@ def find_faces(
 
 class _Finder:
     """Takes the chosen frames of a video in order. At the end of each window it detects, follows and crops the faces,
-    then lets the pictures go: what stays is 150 KB a crop."""
+    then lets the pictures go: what stays is 150 KB a crop, or 340 with its surroundings."""
 
     def __init__(
         self,
@@ -268,8 +247,10 @@ class _Finder:
         frames: Sequence[np.ndarray],
         device: str,
         progress: Callable[[float], None] | None,
+        wide: bool,
     ) -> None:
         self.path, self.grids, self.frames, self.device, self.progress = path, grids, frames, device, progress
+        self.wide = wide
         self.window = 0
         self.held: list[tuple[int, float, np.ndarray]] = []  # index, time and picture of this window's frames
         self.rows: list[tuple[int, float, int]] = []  # index, time and window of every grid frame so far
@@ -322,10 +303,11 @@ class _Finder:
 
     def _crop(self, number: int, track: FaceTrack) -> None:
         """Cut the face out of every frame held that has it."""
+        cut = crop_wide if self.wide else crop_face
         boxes, marks, found = track.at(np.array([time for _, time, _ in self.held]))
         for (index, _, picture), box, points, there in zip(self.held, boxes, marks, found, strict=True):
             if there:
-                self.crops[number][index] = (crop_face(picture, box), box, points)
+                self.crops[number][index] = (cut(picture, box), box, points)
 
     def _track(self, number: int, first: int = 0) -> FaceTrack:
         """One track on the grid rows from `first` on."""
@@ -348,14 +330,17 @@ class _Finder:
         return tuple(replace(track, id=rank) for rank, track in enumerate(tracks)), clips
 
     def _clip(self, crops: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]], times: np.ndarray) -> FaceClip:
-        count = len(self.cropped)
-        frames = np.zeros((count, CROP, CROP, 3), np.uint8)
+        count, side = len(self.cropped), WIDE if self.wide else CROP
+        frames = np.zeros((count, side, side, 3), np.uint8)
         boxes = np.full((count, 4), np.nan, np.float32)
         marks = np.full((count, 5, 2), np.nan, np.float32)
         for row, index in enumerate(self.cropped):
             if index in crops:
                 frames[row], boxes[row], marks[row] = crops[index]
-        return FaceClip(frames, times[self.cropped], boxes, marks, np.array([index in crops for index in self.cropped]))
+        there, moments = np.array([index in crops for index in self.cropped]), times[self.cropped]
+        if self.wide:
+            return FaceClip(inner_crop(frames), moments, boxes, marks, there, frames)
+        return FaceClip(frames, moments, boxes, marks, there)
 
     def spans(self) -> tuple[tuple[float, float], ...]:
         """Start and end in s of each window: its first and its last grid frame."""

@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from ._audit import LeakAudit, audit_table, tokens_of
+from ._audit import KINDS, LeakAudit, audit_table, tokens_of
 from .manifest import Manifest, build_manifest, complete_table, read_csv
 from .project import DataError, find_input
 
@@ -92,14 +92,36 @@ def audit_split(split: Manifest | str | os.PathLike[str]) -> LeakAudit:
         place = find_input(split)
         source = str(place)
         table = build_manifest(place).table if place.is_dir() else complete_table(read_csv(place), None, source)[0]
-    column = "split" if (table["split"] != "").any() else "official_split"
+    column, parts = _split_column(table)
     table = table.assign(split=table[column])
-    if table["split"].replace("", None).nunique() < 2:
+    if parts < 2:
         raise DataError(
             f"{source} has no split to judge. Give a column split with train, val and test, folders of these names, or "
             "run split_by_group on it first."
         )
     return audit_table(table)
+
+
+def compare_audits(audits: Mapping[str, LeakAudit], manifest: Manifest | None = None) -> pd.DataFrame:
+    """Audits side by side: held-out videos that leak by kind, the share of test fakes that do, and the verdict.
+
+    audits: name → audit. manifest: where its videos came with a split of their own, that is judged as one column more.
+    """
+    if manifest is not None and _split_column(manifest.table)[1] > 1:
+        audits = {**audits, "as it came": audit_split(manifest)}
+    kinds = [kind for kind in KINDS if any(audit.counts[kind] for audit in audits.values())]
+    rows: dict[str, list] = {kind: [audit.counts[kind] for audit in audits.values()] for kind in kinds}
+    shares = [audit.share_of_test_fakes for audit in audits.values()]
+    rows["test fakes that leak"] = ["no test fakes" if share is None else f"{share:.1%}" for share in shares]
+    rows["verdict"] = [audit.verdict.partition(":")[0] for audit in audits.values()]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(audits), dtype=object)
+    return table.rename_axis("held-out videos that leak")
+
+
+def _split_column(table: pd.DataFrame) -> tuple[str, int]:
+    """The column that says how a table is split, its data set's own where it has no other; and in how many parts."""
+    column = "split" if (table["split"] != "").any() else "official_split"
+    return column, table[column].replace("", None).nunique()
 
 
 def _fractions(fractions: Sequence[float]) -> tuple[float, float, float]:

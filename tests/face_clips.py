@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -88,3 +89,9 @@ def manifest_of(root: str | os.PathLike[str], *paths: str) -> Manifest:
     table["split"] = "train"
     table["ids"] = [f"{k:03d}" for k in range(len(paths))]
     return Manifest(Path(root), table, pd.DataFrame({"path": [], "problem": []}))
+
+
+def with_surroundings(faces):
+    """The faces of `synthetic` as `find_faces(…, wide=True)` gives them: the crops' edges go on outside."""
+    clips = [replace(c, wide=np.pad(c.frames, ((0, 0), (56, 56), (56, 56), (0, 0)), mode="edge")) for c in faces.clips]
+    return replace(faces, clips=tuple(clips))

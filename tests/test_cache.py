@@ -10,13 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from face_clips import manifest_of, synthetic
+from face_clips import manifest_of, synthetic, with_surroundings
 from joblib import parallel_config
 
-from spotterlib import cache
+from spotterlib import cache, faces
+from spotterlib._camera import PLAIN, Camera, Carrier, film
 from spotterlib.cache import cache_faces, load_cache_table, load_cached, read_cache, training_rows
 from spotterlib.faces import find_faces
+from spotterlib.model import load_checkpoint
 from spotterlib.project import DataError, VideoError
+from spotterlib.video import iterate_frames
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +42,7 @@ def quick(monkeypatch):
     """Faces without MTCNN: `quick.faces` for any video; `quick.looked` lists the videos looked at."""
 
     class Quick:
-        faces = synthetic([True] * 24)
+        faces = with_surroundings(synthetic([True] * 24))
         looked: list[str]
 
     quick = Quick()
@@ -68,20 +71,24 @@ def test_every_video_has_a_row_that_says_what_became_of_it(made):
     assert [bool(file) for file in table["file"]] == [True, True, True, False, False, False]
     for file, size in zip(table["file"], table["bytes"], strict=True):
         assert not file or Path(file).stat().st_size == size
-    files = sorted(path.name for path in out.iterdir())
-    assert len(files) == 6  # four videos could be looked at; the table, the settings
+    folder = Path(table["file"].iloc[0]).parent
+    assert sorted(path.name for path in out.iterdir()) == ["cache.csv", folder.name]
+    files = sorted(path.name for path in folder.iterdir())
+    assert len(files) == 5  # four videos could be looked at; the settings
     assert not any(name.startswith(".") for name in files)
 
 
 def test_the_table_comes_back_as_it_was(made):
     root, out, table = made
     again = load_cache_table(out).set_index("path")
-    for column in table:
+    assert set(table) - set(again) == {"seconds"}  # no two runs share them, and a cache is the same after each
+    for column in again:
         assert again[column].tolist() == table[column].tolist(), column
     assert again["ids"].tolist() == ["000", "001", "002", "003", "004", "005"]
     moved = out.parent / "moved"
     shutil.copytree(out, moved)
-    assert Path(load_cache_table(moved).loc[0, "file"]).parent == moved
+    file = Path(load_cache_table(moved).loc[0, "file"])
+    assert file.is_file() and file.parent.parent == moved
     assert root.name not in Path(table["file"].iloc[0]).name
 
 
@@ -103,10 +110,14 @@ def test_what_is_cached_is_what_a_scan_cuts(made):
         for a, b in zip(kept.clips, scanned.clips, strict=True):
             for column in ("times", "boxes", "landmarks", "valid"):
                 assert np.array_equal(getattr(a, column), getattr(b, column), equal_nan=column != "valid"), column
-            assert a.frames.shape == b.frames.shape
-            assert np.abs(a.frames.astype(int) - b.frames).mean() < 1.0  # grey levels: JPEG at quality 95
+            assert np.array_equal(a.frames, b.frames)  # to the pixel, and so to the score
+    shipped = load_checkpoint(device="cpu")
+    scores = [shipped.score_clips(clip.frames[None], clip.valid[None])[0] for clip in (a, b)]
+    assert abs(scores[0] - scores[1]) <= 0.01
     whole = read_cache(table.loc["face.mp4", "file"]).clips[0]
     assert len(whole.frames) == 30  # the frames between those of the grid too
+    fresh = find_faces(root / "face.mp4", between=2).clips[0]
+    assert np.abs(whole.frames.astype(int) - fresh.frames).mean() < 1.5  # grey levels: JPEG
 
 
 def test_a_face_that_comes_late_stays_late(made):
@@ -115,24 +126,54 @@ def test_a_face_that_comes_late_stays_late(made):
     assert (kept.clips[0].frames[:14] == 0).all()
 
 
+def contents(folder):
+    """Every file under a folder, hidden ones too, with its bytes."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_a_video_is_looked_at_once(tmp_path, quick):
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / name).write_bytes(name.encode())
     manifest = manifest_of(tmp_path, "a.mp4", "b.mp4")
     first = cache_faces(manifest, tmp_path / "out")
-    content = {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.npz")}
+    content = contents(tmp_path / "out")
     again = cache_faces(manifest, tmp_path / "out")
     assert quick.looked == ["a.mp4", "b.mp4"]
     assert first.drop(columns="seconds").equals(again.drop(columns="seconds"))
+    assert contents(tmp_path / "out") == content
+    cache_faces(manifest, tmp_path / "anew")
+    assert contents(tmp_path / "anew") == content  # the same bytes, whenever and wherever made
     (tmp_path / "b.mp4").write_bytes(b"another b")
     cache_faces(manifest, tmp_path / "out")
-    assert quick.looked == ["a.mp4", "b.mp4", "b.mp4"]
-    cache_faces(manifest, tmp_path / "out", max_windows=2)  # another setting is another cache
-    assert quick.looked[3:] == ["a.mp4", "b.mp4"]
-    cache_faces(manifest, tmp_path / "anew")
-    for name, data in content.items():
-        if name.startswith("a-"):
-            assert (tmp_path / "anew" / name).read_bytes() == data  # the same bytes, whenever made
+    assert quick.looked == ["a.mp4", "b.mp4"] * 2 + ["b.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("room", "name", "value"),
+    [
+        ("faces", "MARGIN", 30), ("faces", "CROP", 192), ("faces", "_DETECT_SIDE", 480),
+        ("faces", "_MIN_CONFIDENCE", 0.8), ("cache", "BETWEEN", 1), ("cache", "max_windows", 2),
+    ],
+)  # fmt: skip
+def test_another_setting_is_another_cache(tmp_path, quick, monkeypatch, room, name, value):
+    (tmp_path / "a.mp4").write_bytes(b"a")
+    (tmp_path / "b.mp4").write_bytes(b"b")
+    manifest = manifest_of(tmp_path, "a.mp4", "b.mp4")
+    first = cache_faces(manifest, tmp_path / "out")
+    before = contents(tmp_path / "out")
+    if name == "max_windows":
+        other = cache_faces(manifest, tmp_path / "out", max_windows=value)
+    else:
+        monkeypatch.setattr(faces if room != "cache" else cache, name, value)
+        other = cache_faces(manifest, tmp_path / "out")
+    assert quick.looked == ["a.mp4", "b.mp4"] * 2
+    assert not set(first["file"]) & set(other["file"])
+    assert len({Path(file).parent for file in other["file"]}) == 1  # never half of one and half of the other
+    after = contents(tmp_path / "out")
+    assert all(after[name] == data for name, data in before.items() if name != "cache.csv")
+    monkeypatch.undo()
+    monkeypatch.setattr(cache, "find_faces", lambda *_, **__: pytest.fail("it is cached already"))
+    assert cache_faces(manifest, tmp_path / "out")["file"].tolist() == first["file"].tolist()
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "text", "middle of nowhere", "other archive", "tail"])
@@ -194,7 +235,10 @@ def test_a_full_disk_is_an_error_and_no_unreadable_video(tmp_path, quick, monkey
     monkeypatch.setattr(np, "savez", full)
     with pytest.raises(DataError, match="No space left"):
         cache_faces(manifest, tmp_path / "out")
-    assert [path.name[0] for path in (tmp_path / "out").iterdir()] == ["a"]
+    assert [name.split("/")[1][0] for name in sorted(contents(tmp_path / "out"))] == [
+        "a",
+        "s",
+    ]  # a-….npz, settings.json
     cache_faces(manifest, tmp_path / "out")  # room again: only what is missing is made
     assert quick.looked == ["a.mp4", "b.mp4", "b.mp4"]
 
@@ -214,21 +258,21 @@ def test_names_of_every_kind_have_a_file_each(tmp_path, quick):
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(name.encode())
+    quick.faces = with_surroundings(synthetic([True] * 8))
     table = cache_faces(manifest_of(tmp_path, *names), tmp_path / "out")
     assert (table["status"] == "ok").all(), table["reason"].tolist()
     assert table["file"].nunique() == len(names)
     assert all(len(os.path.basename(file).encode()) <= 200 for file in table["file"])
     assert load_cache_table(tmp_path / "out")["path"].tolist() == names
-    assert {Path(file).parent for file in table["file"]} == {tmp_path / "out"}
+    assert {Path(file).parent.parent for file in table["file"]} == {tmp_path / "out"}
 
 
 def test_status_is_short_below_eight_frames_of_every_window(tmp_path, quick):
     (tmp_path / "a.mp4").write_bytes(b"a")
     manifest = manifest_of(tmp_path, "a.mp4")
     for count, status in [(7, "short"), (8, "ok")]:
-        quick.faces = synthetic(
-            [k < count for k in range(24)] + [k < 5 for k in range(24)], windows=[0] * 24 + [1] * 24
-        )
+        seen = [k < count for k in range(24)] + [k < 5 for k in range(24)]
+        quick.faces = with_surroundings(synthetic(seen, windows=[0] * 24 + [1] * 24))
         table = cache_faces(manifest, tmp_path / f"out{count}")
         assert table.loc[0, "status"] == status
         assert ("7 frames" in table.loc[0, "reason"]) == (count == 7)
@@ -265,7 +309,7 @@ def test_an_empty_manifest_and_a_missing_cache_say_what_to_do(tmp_path):
 
 def cached(tmp_path, quick, faces):
     (tmp_path / "a.mp4").write_bytes(b"a")
-    quick.faces = faces
+    quick.faces = with_surroundings(faces)
     return {"file": cache_faces(manifest_of(tmp_path, "a.mp4"), tmp_path / "out").loc[0, "file"]}
 
 
@@ -281,10 +325,24 @@ def test_training_rows_are_the_usable_videos_of_a_split(made):
 def test_evaluation_sees_the_grid(made):
     row = {"file": made[2].loc["face.mp4", "file"]}
     carrier, grid = load_cached(row, None, 24), read_cache(row["file"], grid_only=True).clips[0]
-    assert np.array_equal(carrier.frames, grid.frames)
+    assert carrier.frames.shape == (24, 336, 336, 3)
+    assert np.array_equal(film(carrier, PLAIN), grid.frames)
     assert np.array_equal(carrier.valid, grid.valid)
-    assert carrier.landmarks == pytest.approx(grid.crop_landmarks(), abs=1e-4)
-    assert np.array_equal(carrier.boxes, np.tile(np.float32([0, 0, 224, 224]), (24, 1)))
+    assert carrier.landmarks == pytest.approx(grid.crop_landmarks() + 56, abs=1e-4)
+    assert np.array_equal(carrier.boxes, np.tile(np.float32([56, 56, 280, 280]), (24, 1)))
+
+
+def test_a_moved_crop_shows_what_was_around_the_face(made):
+    """Shifted, zoomed and turned as far as training does, a cached face looks as one filmed from its video."""
+    root, _, table = made
+    row = table.loc["face.mp4"]
+    carrier, track = load_cached({"file": row["file"]}, None, 24), read_cache(row["file"]).tracks[0]
+    pictures = np.stack([picture for _, _, picture in iterate_frames(root / "face.mp4")])[track.frames]
+    whole = Carrier(pictures, track.landmarks, track.boxes, track.valid)
+    for camera in (Camera(shift=(0.06, -0.06)), Camera(zoom=1.12), Camera(roll=8.0, shift=(-0.05, 0.0))):
+        difference = np.abs(film(carrier, camera).astype(int) - film(whole, camera))
+        band = np.concatenate([difference[:, :14].ravel(), difference[:, -14:].ravel(), difference[:, :, :14].ravel()])
+        assert band.mean() < 4  # grey levels; strips of padding or of mirrored face differ by 15 and more
 
 
 def test_training_draws_starts_and_lengths(tmp_path, quick):
@@ -295,7 +353,7 @@ def test_training_draws_starts_and_lengths(tmp_path, quick):
     again = load_cached(row, np.random.default_rng(3), 24)
     assert np.array_equal(again.frames, drawn[3].frames)
     for carrier in drawn:
-        assert carrier.frames.shape == (24, 224, 224, 3)
+        assert carrier.frames.shape == (24, 336, 336, 3)
         assert carrier.valid.sum() >= 8
         brightness = carrier.frames[carrier.valid].max((1, 2, 3)).astype(int)
         assert (np.diff(brightness) > 0).all()  # in order, none twice

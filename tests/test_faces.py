@@ -28,6 +28,7 @@ from spotterlib.faces import (
     crop_box,
     crop_face,
     crop_landmarks,
+    crop_wide,
     detect_faces,
     find_faces,
     plan_windows,
@@ -150,6 +151,39 @@ def test_a_crop_shows_its_box():
     assert np.array_equal(crop, cv2.resize(frame[60:172, 40:152], (224, 224), interpolation=cv2.INTER_LINEAR))
     same = crop_face(frame, np.array([0.0, 0, 224, 224]))
     assert np.array_equal(same, frame[:224, :224])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(-120, 300, allow_nan=False), st.floats(-120, 300, allow_nan=False), st.floats(2, 420, allow_nan=False))
+def test_a_wide_crop_is_the_crop_and_what_surrounds_it(x, y, side):
+    """A picture whose colours are its places: any pixel of the wide crop says where it was cut from."""
+    rows, columns = np.mgrid[0:300, 0:320].astype(np.float32)
+    frame = np.stack([columns * 0.7, rows * 0.7, np.full_like(rows, 30)], axis=-1).astype(np.uint8)
+    box = np.array([x, y, x + side, y + side])
+    wide = crop_wide(frame, box)
+    assert wide.shape == (336, 336, 3)
+    assert np.array_equal(wide[56:280, 56:280], crop_face(frame, box))
+    left, top, whole = round(x), round(y), max(2, round(side))
+    steps = (np.arange(336) - 56 + 0.5) * whole / 224 - 0.5
+    reach = 2 + whole / 224  # what is near the picture's edge is blended with the padding
+    across, down = left + steps, top + steps
+    inside = ((across > reach) & (across < 319 - reach))[None] & ((down > reach) & (down < 299 - reach))[:, None]
+    outside = ((across < -reach) | (across > 319 + reach))[None] | ((down < -reach) | (down > 299 + reach))[:, None]
+    close = 0.7 * (1 + 0.5 * whole / 224) + 1.5  # a third of a pixel of the crop, and rounding
+    expected = np.stack(np.broadcast_arrays(across[None] * 0.7, down[:, None] * 0.7), axis=-1)
+    assert np.abs(wide[..., :2] - expected)[inside].max(initial=0) <= close
+    assert (np.abs(wide[outside].astype(int) - PADDING) <= 1).all()
+
+
+def test_surroundings_are_found_with_the_faces(found, clips):
+    faces = find_faces(clips / "face.mp4", between=1, wide=True)
+    clip, plain = faces.clips[0], found.clips[0]
+    assert clip.wide.shape == (len(clip.times), 336, 336, 3)
+    assert np.array_equal(clip.frames, plain.frames) and plain.wide is None
+    assert np.array_equal(clip[3:5].wide, clip.wide[3:5])
+    pictures = {round(time, 6): picture for _, time, picture in iterate_frames(clips / "face.mp4")}
+    for picture, time, box in zip(clip.wide, clip.times, clip.boxes, strict=True):
+        assert np.array_equal(picture, crop_wide(pictures[round(time, 6)], box))
 
 
 def test_landmarks_go_along_with_the_crop():

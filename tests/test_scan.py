@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from face_clips import manifest_of, write_clip
+from face_clips import manifest_of, with_surroundings, write_clip
 from face_clips import synthetic as with_between
 from scipy.special import expit, logit
 from video_files import bad_inputs, damaged_copy
@@ -22,7 +22,8 @@ from spotterlib import cache, scan
 from spotterlib.cache import cache_faces
 from spotterlib.faces import FaceClip, VideoFaces
 from spotterlib.project import CheckpointError, DataError, SpotterError, VideoError
-from spotterlib.scan import find_videos, scan_folder, scan_video, score_cache
+from spotterlib.scan import find_videos, scan_folder, scan_video
+from spotterlib.scoring import score_cache
 from spotterlib.video import iterate_frames
 
 synthetic = partial(with_between, grid_only=True)
@@ -551,7 +552,7 @@ def test_a_folder_of_real_files_ends_in_rows(clips, detector, tmp_path):
 
 def test_scored_caches_pass_on_damage(tmp_path, detector, monkeypatch):
     (tmp_path / "a.mp4").write_bytes(b"a")
-    monkeypatch.setattr(cache, "find_faces", lambda path, **settings: with_between([True] * 24))
+    monkeypatch.setattr(cache, "find_faces", lambda path, **settings: with_surroundings(with_between([True] * 24)))
     table = cache_faces(manifest_of(tmp_path, "a.mp4"), tmp_path / "out")
     Path(table.loc[0, "file"]).write_bytes(b"damaged")
     with pytest.raises(DataError, match="Delete it and run cache_faces"):

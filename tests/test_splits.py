@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from spotterlib.manifest import Manifest, build_manifest
 from spotterlib.project import DataError
-from spotterlib.splits import _greedy, audit_split, split_by_file, split_by_group
+from spotterlib.splits import _greedy, audit_split, compare_audits, split_by_file, split_by_group
 
 COLUMNS = ["path", "label", "dataset", "method", "compression", "group", "ids", "split", "official_split", "mask"]
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
@@ -461,6 +461,26 @@ def test_a_saved_split_is_audited_from_its_csv(tmp_path):
 def test_official_split_is_audited_where_there_is_no_other():
     lines = [real("a", official_split="train"), swap("a", "b", official_split="test")]
     assert audit_split(manifest_of(lines)).counts["fake and its real"] == 1
+
+
+def test_audits_stand_side_by_side():
+    people = [f"{k:03d}" for k in range(60)]
+    lines = [real(a, official_split="test" if a < "030" else "train") for a in people]
+    lines += [swap(a, b) for a, b in zip(people[::2], people[1::2], strict=True)]
+    manifest = manifest_of(lines)
+    audits = {"by file": audit_split(split_by_file(manifest)), "ours": audit_split(split_by_group(manifest))}
+    found = compare_audits(audits)
+    assert list(found) == ["by file", "ours"]
+    assert found.loc["fake and its real", "by file"] == audits["by file"].counts["fake and its real"] > 0
+    assert found.loc["fake and its real", "ours"] == 0
+    assert found.loc["test fakes that leak", "ours"] == "0.0%"
+    assert found.loc["verdict"].tolist() == ["This split leaks", "No leak"]
+    assert "same file" not in found.index  # a kind that nobody has
+    came = compare_audits(audits, manifest)
+    assert list(came) == ["by file", "ours", "as it came"]
+    assert came["as it came"].tolist()[-2:] == ["no test fakes", "No leak"]
+    whole = manifest_of([{**line, "official_split": "train"} for line in lines])  # one part is no split
+    assert list(compare_audits(audits, whole)) == ["by file", "ours"]
 
 
 def test_audit_of_large_groups_looks_up_and_does_not_pair():
