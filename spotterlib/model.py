@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from ._depthwise import DepthwiseConv
 from .project import ROOT, CheckpointError, atomic_path, file_sha256, pick_device, write_json
 
 MEAN = (0.485, 0.456, 0.406)
@@ -44,6 +45,8 @@ class SpotterNet(nn.Module):
         super().__init__()
         self.backbone = EfficientNet.from_name("efficientnet-b0", include_top=False)
         self.backbone.set_swish(memory_efficient=False)
+        for block in self.backbone._blocks:
+            block._depthwise_conv = DepthwiseConv(block._depthwise_conv)
         self.gru = nn.GRU(FEATURES, 512, num_layers=2, batch_first=True, bidirectional=True, dropout=0.3)
         self.head = nn.Sequential(
             nn.Linear(2048, 512), nn.ReLU(), nn.Dropout(0.5), nn.Linear(512, 128), nn.ReLU(), nn.Dropout(0.3),

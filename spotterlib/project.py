@@ -159,6 +159,8 @@ def pick_device(device: str = "auto") -> str:
         return device
     import torch
 
+    # asked so that a notebook can still hand the GPUs to processes of its own (`fit_on_gpus`)
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 

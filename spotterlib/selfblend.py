@@ -1,8 +1,9 @@
-"""Fakes from real faces alone: a face blended onto itself after small changes.
+"""Fakes from real faces alone: a face blended onto itself after small changes, or another's onto it.
 
 After Shiohara & Yamasaki, *Detecting Deepfakes with Self-Blended Images*, CVPR 2022 (arXiv 2204.08376), written from
 the published recipe and carried over to clips: one draw of mask, colour, warp and ratio a clip, with a small jitter a
-frame, for flicker and landmark jitter are traces of real deepfakes. Blend before the codec.
+frame, for flicker and landmark jitter are traces of real deepfakes. Blend before the codec. Another person's face,
+aligned by landmarks and matched in colour, is what Li et al., *Face X-ray*, CVPR 2020 (arXiv 1912.13458) blend.
 """
 
 from __future__ import annotations
@@ -56,21 +57,29 @@ class Blend:
     offsets: np.ndarray  # (3,) added per channel, 0…255
     contrast: float
     saturation: float
+    shade: np.ndarray  # (2,) light that grows along x and y, relative, per eye distance
+    grain: float  # grey levels, σ: noise that only the changed copy has
     alter_inside: bool  # the changed copy is the pasted one (else it is the surroundings)
     sharpness: float  # > 0 sharpen; < 0 reduce to 1/(1−s) and back
     shift: np.ndarray  # (2,) eye distances
     scale: float
     roll: float  # degrees
+    bend: np.ndarray  # (4, 4, 2) eye distances: an elastic warp, on a grid over the picture
     softness: float  # eye distances: width of the mask's edge
     erosion: float  # 0.2…0.8: threshold of the blurred mask
     ratio: float  # share of the pasted copy at the mask's core
     flicker: float  # per-frame jitter of colour, relative
     jitter: float  # per-frame jitter of place, eye distances
+    match: float  # 0…1: how far another person's face takes on the colours that it covers
     seed: int  # of the per-frame jitters
 
 
-def draw_blend(rng: np.random.Generator, region: str | None = None) -> Blend:
-    """Draw one clip's blend. region: one of `REGIONS`; drawn (larger ones oftener) when None."""
+def draw_blend(rng: np.random.Generator, region: str | None = None, least: float = 0.25) -> Blend:
+    """Draw one clip's blend. region: one of `REGIONS`; drawn (larger ones oftener) when None.
+
+    least: the pasted copy's share at the core of the mask, 0…1, is not drawn below it. A faint blend that a bad camera
+    hides teaches a network nothing but to doubt every picture of a bad camera.
+    """
     if region is None:
         region = str(rng.choice(REGIONS, p=[0.25, 0.27, 0.2, 0.12, 0.1, 0.06]))
     outline = _outline(region, int(rng.choice([-1, 1])))
@@ -78,7 +87,8 @@ def draw_blend(rng: np.random.Generator, region: str | None = None) -> Blend:
     outline = (outline - middle) * rng.uniform(0.85, 1.12, 2) + middle
     outline = outline + rng.normal(0, 0.035, outline.shape)
     style = rng.uniform()
-    sharpness = 0.0 if style < 0.25 else (rng.uniform(0.3, 1.2) if style < 0.5 else -rng.uniform(0.3, 2.2))
+    sharpness = 0.0 if style < 0.2 else (rng.uniform(0.3, 1.2) if style < 0.4 else -rng.uniform(0.3, 3.0))
+    plain = rng.uniform(size=3) < 0.5
     return Blend(
         region=region,
         outline=outline,
@@ -86,16 +96,20 @@ def draw_blend(rng: np.random.Generator, region: str | None = None) -> Blend:
         offsets=rng.uniform(-20, 20, 3) * (rng.uniform() < 0.8),
         contrast=float(1 + rng.uniform(-0.12, 0.12)),
         saturation=float(1 + rng.uniform(-0.3, 0.3)),
+        shade=rng.normal(0, 0.06, 2) * plain[0],
+        grain=float(rng.exponential(3.0) * plain[1]),
         alter_inside=bool(rng.uniform() < 0.5),
         sharpness=float(sharpness),
         shift=rng.uniform(-1, 1, 2) * [0.09, 0.06],
         scale=float(1 + rng.uniform(-0.05, 0.05)),
         roll=float(rng.uniform(-3, 3)),
+        bend=rng.normal(0, 0.035, (4, 4, 2)) * plain[2],
         softness=float(rng.choice([0.03, 0.06, 0.1, 0.16, 0.25])),
         erosion=float(rng.uniform(0.2, 0.8)),
-        ratio=float(rng.choice([0.25, 0.5, 0.75, 1.0, 1.0, 1.0])),
+        ratio=max(float(rng.choice([0.25, 0.5, 0.75, 1.0, 1.0, 1.0])), least),
         flicker=float(rng.choice([0.0, 0.01, 0.03])),
         jitter=float(rng.choice([0.0, 0.008, 0.02])),
+        match=float(rng.uniform(0.7, 1.0)),
         seed=int(rng.integers(2**31)),
     )
 
@@ -134,28 +148,41 @@ def _rounded(polygon: np.ndarray) -> np.ndarray:
     return polygon
 
 
-def _altered(frame: np.ndarray, blend: Blend, flick: np.ndarray, unit: float) -> np.ndarray:
-    """The copy with its colours and resolution changed, float32 (H, W, 3)."""
+def _altered(frame: np.ndarray, blend: Blend, flick: np.ndarray, centre: np.ndarray, unit: float, seed: int):
+    """The copy with its colours, light, grain and resolution changed, float32 (H, W, 3)."""
     picture = frame.astype(np.float32) * (blend.gains + flick).astype(np.float32) + blend.offsets.astype(np.float32)
-    mean = picture.mean((0, 1), keepdims=True)
+    mean = np.array(cv2.mean(picture)[:3], np.float32)
     picture = mean + (picture - mean) * np.float32(blend.contrast)
-    grey = picture.mean(2, keepdims=True)
+    grey = cv2.transform(picture, np.full((1, 3), 1 / 3, np.float32))[..., None]
     picture = grey + (picture - grey) * np.float32(blend.saturation)
+    height, width = frame.shape[:2]
+    if blend.shade.any():
+        x = (np.arange(width, dtype=np.float32) - centre[0]) / unit * blend.shade[0]
+        y = (np.arange(height, dtype=np.float32) - centre[1]) / unit * blend.shade[1]
+        picture *= np.clip(1 + x + y[:, None], 0.6, 1.4)[..., None].astype(np.float32)
+    if blend.grain:
+        noise = np.random.default_rng(seed).standard_normal((height, width, 1), np.float32)
+        picture = picture + np.float32(blend.grain) * noise
     if blend.sharpness > 0:
         soft = cv2.GaussianBlur(picture, (0, 0), max(0.8, unit / 60))
         picture = picture + np.float32(blend.sharpness) * (picture - soft)
     elif blend.sharpness < 0:
-        height, width = frame.shape[:2]
         small = (max(8, round(width / (1 - blend.sharpness))), max(8, round(height / (1 - blend.sharpness))))
         picture = cv2.resize(cv2.resize(picture, small, interpolation=cv2.INTER_AREA), (width, height))
     return picture
 
 
-def self_blend(frames: np.ndarray, landmarks: np.ndarray, blend: Blend) -> tuple[np.ndarray, np.ndarray]:
+def self_blend(
+    frames: np.ndarray,
+    landmarks: np.ndarray,
+    blend: Blend,
+    donor: tuple[np.ndarray, np.ndarray] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Blend a clip onto itself: uint8 RGB (T, H, W, 3), landmarks (T, 5, 2) px → fake uint8, mask float32 (T, H, W).
 
     The mask, 0…1, is the share of the pasted copy in each pixel. A frame whose landmarks are not finite stays as it is,
-    with an empty mask.
+    with an empty mask. donor: another person's frames (T, H', W', 3) and landmarks, whose face is pasted instead of the
+    clip's own, aligned by the landmarks and matched in colour.
     """
     rng = np.random.default_rng(blend.seed)
     fakes, masks = frames.copy(), np.zeros(frames.shape[:3], np.float32)
@@ -168,20 +195,57 @@ def self_blend(frames: np.ndarray, landmarks: np.ndarray, blend: Blend) -> tuple
         unit = max(
             float(np.hypot(*(points[1] - points[0]))), float(np.hypot(*(points[3:].mean(0) - points[:2].mean(0)))), 4
         )
-        mask = _soft_mask(region_mask(blend.outline, points + shake * unit, (height, width)), blend, unit)
-        centre = points.mean(0)
-        warp = cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), blend.roll, blend.scale)
-        warp[:, 2] += (blend.shift + shake) * unit
-        altered = _altered(frame, blend, flick, unit)
-        plain = frame.astype(np.float32)
-        inside, outside = (altered, plain) if blend.alter_inside else (plain, altered)
-        inside = cv2.warpAffine(
-            inside, warp, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
-        )
+        hard = region_mask(blend.outline, points + shake * unit, (height, width))
+        mask, centre = _soft_mask(hard, blend, unit), points.mean(0)
+        pasted = frame if donor is None else _fitted(donor[0][k], donor[1][k], frame, points, hard, blend.match)
+        if pasted is None:
+            continue
+        inside, outside = pasted.astype(np.float32), frame.astype(np.float32)
+        if blend.alter_inside:
+            inside = _altered(pasted, blend, flick, centre, unit, blend.seed + k)
+        else:
+            outside = _altered(frame, blend, flick, centre, unit, blend.seed + k)
+        inside = _moved(inside, blend, centre, shake, unit)
         mixed = outside + mask[..., None] * (inside - outside)
         fakes[k] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
         masks[k] = mask
     return fakes, masks
+
+
+def _moved(picture: np.ndarray, blend: Blend, centre: np.ndarray, shake: np.ndarray, unit: float) -> np.ndarray:
+    """Turn, scale, shift and bend the pasted copy about the face's centre."""
+    height, width = picture.shape[:2]
+    warp = cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), blend.roll, blend.scale)
+    warp[:, 2] += (blend.shift + shake) * unit
+    if not blend.bend.any():
+        return cv2.warpAffine(picture, warp, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+    back = cv2.invertAffineTransform(warp)
+    bend = cv2.resize((blend.bend * unit).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
+    at_x = np.float32(back[0, 0]) * x + np.float32(back[0, 1]) * y + np.float32(back[0, 2]) + bend[..., 0]
+    at_y = np.float32(back[1, 0]) * x + np.float32(back[1, 1]) * y + np.float32(back[1, 2]) + bend[..., 1]
+    return cv2.remap(picture, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+
+
+def _fitted(
+    face: np.ndarray, own: np.ndarray, frame: np.ndarray, points: np.ndarray, hard: np.ndarray, match: float
+) -> np.ndarray | None:
+    """Another's face laid onto the frame's by the landmarks, its colours matched inside the mask: uint8 (H, W, 3).
+
+    Mean and deviation of each channel are matched (Reinhard et al., 2001). None where the landmarks are not finite.
+    """
+    if not np.isfinite(own).all():
+        return None
+    height, width = frame.shape[:2]
+    onto, away = (np.vstack([face_to_pixels(p), [0, 0, 1]]) for p in (points, own))
+    warp = (onto @ np.linalg.inv(away))[:2]
+    laid = cv2.warpAffine(face, warp, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+    inside = (hard > 0.5).astype(np.uint8)
+    mean, spread = (v[:, 0] for v in cv2.meanStdDev(laid, mask=inside))
+    wanted, wanted_spread = (v[:, 0] for v in cv2.meanStdDev(frame, mask=inside))
+    gain = ((wanted_spread + 1) / (spread + 1)) ** match
+    shift = mean + match * (wanted - mean) - mean * gain
+    return np.clip(laid * gain.astype(np.float32) + shift.astype(np.float32) + 0.5, 0, 255).astype(np.uint8)
 
 
 def _soft_mask(mask: np.ndarray, blend: Blend, unit: float) -> np.ndarray:

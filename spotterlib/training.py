@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import os
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-import numpy as np
+import cv2
 import torch
-from scipy.special import expit
-from torch.nn import functional
 
+from ._losses import Batches, batch_loss, class_weights, validate
+from ._losses import focal_loss as focal_loss
+from ._processes import share_norms, sum_gradients, total
 from ._resume import RunState, describe, keep_state, restore_state
+from .cache import load_cache_table, load_cached, training_rows
 from .dataset import ClipDataset, make_loader
 from .faces import CROP, FRAMES, MARGIN, WINDOW
-from .metrics import auc, choose_thresholds, fit_calibration
-from .model import MEAN, STD, SpotterNet, fill, load_imagenet, normalise, read_tensors, save_checkpoint
+from .model import DEFAULT_CHECKPOINT, MEAN, STD, SpotterNet, fill, load_imagenet, read_tensors, save_checkpoint
 from .project import (
     DataError,
     SpotterError,
@@ -52,29 +55,6 @@ class TrainConfig:
     precision: str = "auto"  # "fp32", "bf16", "fp16", or bf16 where the hardware has it
     workers: int = 0  # processes that prepare clips
     seed: int = 0
-
-
-def focal_loss(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, gamma: float = 2.0) -> torch.Tensor:
-    """Focal loss (Lin et al., 2017) a sample: −w_y (1 − p_y)^γ log p_y, for logits (N, 2) and labels (N,) → (N,).
-
-    The class weights (2,) stand outside the focal term: inside it, a 1:4 ratio would weigh 22:1 at p = ½. gamma: 0 is
-    cross-entropy; between 0 and 1 the gradient at p = 1 is not finite.
-    """
-    log_p = functional.log_softmax(logits.float(), dim=1).gather(1, labels[:, None]).squeeze(1)
-    return -weights[labels] * (1 - log_p.exp()).clamp(min=0) ** gamma * log_p
-
-
-def class_weights(data: ClipDataset, part: str = "training") -> torch.Tensor:
-    """Weights (2,) for real and fake, inverse to how often a clip of each comes, with mean 1 over the clips.
-
-    Raises `DataError`, which names the part, when one of them never comes.
-    """
-    reals = sum(1 for row in data.rows if row["label"] == 0)
-    fakes = len(data.rows) - reals + reals * data.selfblend
-    if not reals or not fakes:
-        missing = "fake" if reals else "real"
-        raise DataError(f"The {part} part has no {missing} clip. Give it both, or reals only with selfblend=1.")
-    return torch.tensor([(reals + fakes) / (2 * reals), (reals + fakes) / (2 * fakes)], dtype=torch.float32)
 
 
 def pick_precision(precision: str, device: str) -> str:
@@ -119,6 +99,10 @@ def fit(
 ) -> Iterator[dict]:
     """Train, and yield one record an epoch: epoch, train_loss, val_loss, val_auc, val_frame_auc, val_f1, lr, ….
 
+    A record also has clips_per_second, and waiting: the share of the training time spent waiting for clips. Launched in
+    several processes (see `main`), each takes its share of every batch, and the result is that of one process with the
+    same `batch`, to rounding; the first process writes the files.
+
     out: a folder that gets `last.pt` (everything needed to go on), `best.safetensors` with its card (the epoch of the
     highest validation AUC, calibrated on validation) and `history.json`. start: a Spotter checkpoint, or ImageNet
     weights of EfficientNet-B0; None starts from chance. card: what the card is to say besides. resume: go on from
@@ -136,6 +120,7 @@ def fit(
     folder = output_path(out)
     folder.mkdir(parents=True, exist_ok=True)
     accelerator = _accelerator(config, pick_device(device))
+    rank, processes = accelerator.process_index, accelerator.num_processes
     seed_everything(config.seed)
     net, origin = _begin(start)
     net.freeze(config.frozen)
@@ -145,16 +130,25 @@ def fit(
     data = {"start": origin["start_sha256"], "train data": describe(train), "val data": describe(val)}
     about = {"config": asdict(config), "data": data}
     parts = {"net": net, "optimizer": optimizer, "schedule": schedule}
-    if resume and (folder / "last.pt").exists():
+    going_on = resume and (folder / "last.pt").exists()
+    if going_on:
         state = restore_state(folder / "last.pt", about, parts)
-        write_json(folder / "history.json", state.history)
-        yield from state.history
-    else:
-        for name in ("last.pt", "history.json"):
-            (folder / name).unlink(missing_ok=True)
-    model, optimizer = accelerator.prepare(net, optimizer)
-    train_loader = make_loader(train, config.batch, True, config.workers)
-    val_loader = make_loader(val, config.batch, False, config.workers)
+    accelerator.wait_for_everyone()  # nobody writes what another is still to read
+    if accelerator.is_main_process:
+        if going_on:
+            write_json(folder / "history.json", state.history)
+        else:
+            for name in ("last.pt", "history.json"):
+                (folder / name).unlink(missing_ok=True)
+    yield from state.history
+    # without torch's own wrapper for several processes: gradients are summed and norms shared here, to the same result
+    # as in one process with the whole batch
+    model, optimizer = accelerator.prepare_model(net, evaluation_mode=True), accelerator.prepare(optimizer)
+    if processes > 1:
+        share_norms(net)
+    share = {"workers": config.workers, "rank": rank, "processes": processes}
+    train_batches = Batches(make_loader(train, config.batch, True, **share), processes > 1, accelerator.device)
+    val_batches = Batches(make_loader(val, config.batch, False, **share), processes > 1, accelerator.device)
     weights = weights.to(accelerator.device)
 
     for epoch in range(len(state.history), config.epochs):
@@ -162,57 +156,65 @@ def fit(
             state.waited = 0
         if state.waited >= config.patience and epoch > max(config.unfreeze_epoch, 0):
             return
-        begun = time.perf_counter()
+        begun, train_batches.waited = time.perf_counter(), 0.0
         if 0 <= config.unfreeze_epoch <= epoch:
             net.freeze(0)
-        torch.manual_seed(config.seed * 100_003 + epoch)  # dropout's draws belong to the epoch, not to what came before
-        train_loader.sampler.epoch = epoch
+        # dropout's draws belong to the epoch and the process, not to what came before
+        torch.manual_seed(config.seed * 100_003 + epoch + 7919 * rank)
+        train_batches.loader.batch_sampler.epoch = epoch
         net.train()
-        total, clips = 0.0, 0
-        for step, batch in enumerate(_seen(train_loader)):
-            loss = _loss(accelerator, model, batch, weights, config)[0]
+        losses, clips = 0.0, 0.0
+        for step, (batch, batch_clips, batch_frames) in enumerate(train_batches):
+            sizes = (batch_clips, batch_frames, weights, config.gamma, config.frame_weight)
+            loss = batch_loss(accelerator, model, batch, *sizes)[0]
             value = float(loss.detach())
+            value = total([value], accelerator.device)[0] if processes > 1 else value
             if not math.isfinite(value):
                 remedy = f'Train with a lower rate than {config.lr:g}, or with precision="fp32".'
                 raise SpotterError(f"The loss is no number any more in epoch {epoch}. {remedy}")
             accelerator.backward(loss)
+            if processes > 1:
+                sum_gradients(net.parameters())
             accelerator.clip_grad_norm_(net.parameters(), config.clip_norm)
             optimizer.step()
             optimizer.zero_grad()
-            total += value * len(batch["label"])
-            clips += len(batch["label"])
+            losses += value * batch_clips
+            clips += batch_clips
             if progress is not None:
-                progress((step + 1) / len(train_loader))
+                progress((step + 1) / len(train_batches.loader))
         if not clips:
             raise DataError("Not one clip of the training part has a valid frame. Look at its face cache (02).")
         trained = time.perf_counter() - begun
-        found = _validate(accelerator, net, model, val_loader, weights, config)
+        found = validate(accelerator, net, model, val_batches, weights, config)
         record = {
             "epoch": epoch,
-            "train_loss": total / clips,
+            "train_loss": losses / clips,
             **{k: v for k, v in found.items() if k.startswith("val_")},
             "lr": optimizer.param_groups[0]["lr"],
             "lr_backbone": optimizer.param_groups[-1]["lr"],
             "frozen": net.frozen,
             "clips_per_second": clips / trained,
+            "waiting": train_batches.waited / trained,
             "seconds": time.perf_counter() - begun,
         }
         schedule.step()
         state.history.append(record)
-        if found["val_auc"] > state.best:
-            state.best = found["val_auc"]
-            facts = {**_preprocessing(), **(card or {}), "training": {**asdict(config), "epoch": epoch, **origin}}
-            save_checkpoint(folder / "best.safetensors", net, {**facts, **found["card"]})
+        better = found["val_auc"] > state.best
+        state.best = max(found["val_auc"], state.best)
         gained = found["val_f1"] > state.best_f1 + config.min_gain
         state.waited = 0 if gained else state.waited + 1
         state.best_f1 = found["val_f1"] if gained else state.best_f1
-        keep_state(folder / "last.pt", state, about, parts)
-        write_json(folder / "history.json", state.history)
+        if accelerator.is_main_process:
+            if better:
+                facts = {**_preprocessing(), **(card or {}), "training": {**asdict(config), "epoch": epoch, **origin}}
+                save_checkpoint(folder / "best.safetensors", net, {**facts, **found["card"]})
+            keep_state(folder / "last.pt", state, about, parts)
+            write_json(folder / "history.json", state.history)
         yield record
 
 
 def _accelerator(config: TrainConfig, device: str):
-    """Hugging Face's Accelerator on the device asked for, in one process."""
+    """Hugging Face's Accelerator on the device asked for, in as many processes as were launched."""
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
 
@@ -220,8 +222,6 @@ def _accelerator(config: TrainConfig, device: str):
     accelerator = Accelerator(mixed_precision=pick_precision(config.precision, device), cpu=device == "cpu")
     if accelerator.device.type != torch.device(device).type:
         raise SpotterError(f'{device} was asked for, and {accelerator.device} is what there is. Use device="auto".')
-    if accelerator.num_processes > 1:
-        raise SpotterError("Training runs in one process: start it with plain python, not through a launcher.")
     return accelerator
 
 
@@ -239,61 +239,6 @@ def _begin(start: str | os.PathLike[str] | None) -> tuple[SpotterNet, dict]:
     return net, {"start": place.name, "start_sha256": file_sha256(place)}
 
 
-def _seen(loader) -> Iterator[dict[str, torch.Tensor]]:
-    """The loader's batches, without the clips that have no valid frame."""
-    for batch in loader:
-        seen = batch["valid"].any(1)
-        if seen.any():
-            yield batch if seen.all() else {key: value[seen] for key, value in batch.items()}
-
-
-def _loss(accelerator, model, batch: dict, weights: torch.Tensor, config: TrainConfig) -> tuple[torch.Tensor, ...]:
-    """(loss, clip logits (B,), frame logits (B, T)) of one batch."""
-    batch = {key: value.to(accelerator.device, non_blocking=True) for key, value in batch.items()}
-    with accelerator.autocast():
-        clip_logits, frame_logits = model(normalise(batch["frames"]), batch["valid"])
-    loss = focal_loss(clip_logits, batch["label"], weights, config.gamma).mean()
-    valid = batch["valid"]
-    each = torch.stack([torch.zeros_like(frame_logits), frame_logits], dim=-1)[valid]
-    labels = batch["label"][:, None].expand_as(valid)[valid]
-    loss = loss + config.frame_weight * focal_loss(each, labels, weights, config.gamma).mean()
-    return loss, clip_logits[:, 1] - clip_logits[:, 0], frame_logits
-
-
-def _validate(accelerator, net: SpotterNet, model, loader, weights: torch.Tensor, config: TrainConfig) -> dict:
-    """Validation figures, and the card's part that comes from them: calibration and thresholds."""
-    net.eval()
-    losses, clip_logits, frame_logits, clip_labels, frame_labels = [], [], [], [], []
-    for batch in _seen(loader):
-        with torch.no_grad():
-            loss, clip, frames = _loss(accelerator, model, batch, weights, config)
-        valid, labels = batch["valid"].numpy(), batch["label"].numpy()
-        losses.append(float(loss) * len(labels))
-        clip_logits.append(clip.float().cpu().numpy())
-        clip_labels.append(labels)
-        frame_logits.append(frames.float().cpu().numpy()[valid])
-        frame_labels.append(np.broadcast_to(labels[:, None], valid.shape)[valid])
-    if not losses:
-        raise DataError("Not one clip of the validation part has a valid frame. Look at its face cache (02).")
-    logits, labels = np.concatenate(clip_logits), np.concatenate(clip_labels)
-    each, each_labels = np.concatenate(frame_logits), np.concatenate(frame_labels)
-    calibration = {}
-    for head, z, y in (("clip", logits, labels), ("frame", each, each_labels)):
-        scale, bias = fit_calibration(z, y)
-        calibration[head] = {"scale": scale, "bias": bias}
-    chosen = choose_thresholds(expit(logits * calibration["clip"]["scale"] + calibration["clip"]["bias"]), labels)
-    called = logits > 0
-    f1 = [2 * (called[labels == k] == k).sum() / max((labels == k).sum() + (called == k).sum(), 1) for k in (0, 1)]
-    figures = {"auc": auc(labels, logits), "frame_auc": auc(each_labels, each), "f1": float(np.mean(f1))}
-    groups = {row["group"] for row in loader.dataset.rows}
-    counts = {"clips": len(labels), "reals": int((labels == 0).sum()), "groups": len(groups)}
-    return {
-        "val_loss": sum(losses) / len(labels),
-        **{f"val_{name}": value for name, value in figures.items()},
-        "card": {"calibration": calibration, "thresholds": asdict(chosen), "validation": {**counts, **figures}},
-    }
-
-
 def _preprocessing() -> dict:
     net = "EfficientNet-B0, frame head, 2-layer bidirectional GRU (512), mean and max pooling, MLP"
     seen = {"size": CROP, "frames": FRAMES, "window_s": WINDOW, "margin_px": MARGIN, "mean": MEAN, "std": STD}
@@ -303,3 +248,60 @@ def _preprocessing() -> dict:
 def read_history(out: str | os.PathLike[str]) -> list[dict]:
     """The records of a run's epochs so far."""
     return read_json(output_path(out) / "history.json")
+
+
+def cached_parts(
+    work: str | os.PathLike[str], frames: int = FRAMES, selfblend: float = 0.0, seed: int = 0
+) -> tuple[ClipDataset, ClipDataset]:
+    """The training and the validation part of the face cache in `work`/cache, as 02 leaves it.
+
+    selfblend: the chance that a real training clip brings a fake of itself; at 1 validation's do too, so that real
+    videos alone are enough. Raises `DataError` when there is no cache.
+    """
+    cache = load_cache_table(output_path(work) / "cache")
+    train = ClipDataset(training_rows(cache, "train"), load_cached, frames, seed, selfblend=selfblend)
+    held = training_rows(cache, "val")
+    return train, ClipDataset(held, load_cached, frames, seed, augment=False, selfblend=float(selfblend == 1))
+
+
+def fit_on_gpus(count: int, config: TrainConfig, train: ClipDataset, val: ClipDataset, out, start) -> None:
+    """Run `fit` on several GPUs of this machine, from a notebook; `fit` with the same arguments then tells its epochs.
+
+    Nothing may have used a GPU in the notebook before. Raises `SpotterError` when there are not so many.
+    """
+    from accelerate import notebook_launcher
+
+    if torch.cuda.device_count() < count:
+        raise SpotterError(f"{count} GPUs were asked for, and there are {torch.cuda.device_count()}. Ask for fewer.")
+    notebook_launcher(_fit_whole, (config, train, val, out, start), num_processes=count)
+
+
+def _fit_whole(config: TrainConfig, train: ClipDataset, val: ClipDataset, out, start) -> list[dict]:
+    cv2.setNumThreads(1)  # a forked process inherits OpenCV's thread pool without its threads, and hangs in it
+    return list(fit(config, train, val, out, start))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """`accelerate launch -m spotterlib.training --work runs/mine`: train on 02's cache, on any number of processes."""
+    parser = argparse.ArgumentParser(prog="python -m spotterlib.training", description=main.__doc__)
+    parser.add_argument("--work", required=True, help="folder of 01 and 02; the run goes to its subfolder train")
+    parser.add_argument("--start", default=str(DEFAULT_CHECKPOINT), help="checkpoint to start from")
+    parser.add_argument("--frames", type=int, default=FRAMES, help="frames a clip")
+    parser.add_argument("--selfblend", type=float, default=0.5, help="chance that a real clip brings a fake of itself")
+    for name in ("epochs", "batch", "lr", "workers", "seed", "precision", "frozen", "unfreeze_epoch"):
+        default = getattr(TrainConfig, name)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default, help=f"({default})")
+    chosen = vars(parser.parse_args(arguments))
+    work, start, frames, selfblend = (chosen.pop(name) for name in ("work", "start", "frames", "selfblend"))
+    config = TrainConfig(**chosen)
+    try:
+        train, val = cached_parts(work, frames, selfblend, config.seed)
+        for epoch in fit(config, train, val, output_path(work) / "train", start):
+            if os.environ.get("RANK", "0") == "0":
+                print("  ".join(f"{key} {value:.4g}" for key, value in epoch.items()), flush=True)
+    except SpotterError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

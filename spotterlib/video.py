@@ -280,14 +280,19 @@ def _encode(
 def transcode_frames(frames: np.ndarray, crf: int = 23, fps: float = 25.0, codec: str = "libx264") -> np.ndarray:
     """Send frames through a video codec in memory and back: uint8 RGB (T, H, W, 3) → the same shape.
 
-    H.264 (yuv420p) at the given crf (0 lossless … 51), with B-frames as uploads have them. H and W must be even.
+    H.264 (yuv420p) at the given crf (0 lossless … 51), with B-frames as uploads have them; or "mpeg1video",
+    "mpeg2video", "mpeg4", at the quantiser (2 … 16) that looks about as bad. H and W must be even.
     """
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="matroska") as container:
         stream = container.add_stream(codec, rate=Fraction(fps).limit_denominator(1001))
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": str(crf), "preset": "veryfast", "threads": "1", "x264-params": _X264}
+        if codec == "libx264":
+            stream.options = {"crf": str(crf), "preset": "veryfast", "threads": "1", "x264-params": _X264}
+        else:
+            step = str(int(np.clip(round(2 + 0.6 * (crf - 16)), 2, 16)))
+            stream.options = {"qmin": step, "qmax": step, "threads": "1"}
         for picture in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
         container.mux(stream.encode(None))

@@ -77,6 +77,52 @@ def test_every_region_is_drawn_and_draws_repeat():
         assert np.array_equal(value, getattr(again, name))
 
 
+def test_faint_blends_can_be_ruled_out():
+    ratios = [draw_blend(np.random.default_rng(seed), least=0.75).ratio for seed in range(60)]
+    assert set(ratios) == {0.75, 1.0} and min(draw_blend(np.random.default_rng(s)).ratio for s in range(60)) == 0.25
+
+
+PLAIN_BLEND = {
+    "gains": np.ones(3), "offsets": np.zeros(3), "contrast": 1.0, "saturation": 1.0, "shade": np.zeros(2), "grain": 0.0,
+    "alter_inside": True, "sharpness": 0.0, "shift": np.zeros(2), "scale": 1.0, "roll": 0.0,
+    "bend": np.zeros((4, 4, 2)), "ratio": 1.0, "flicker": 0.0, "jitter": 0.0, "match": 1.0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("trait", "value"),
+    [("shade", np.array([0.1, 0.0])), ("grain", 6.0), ("bend", np.full((4, 4, 2), 0.06)), ("sharpness", -3.0)],
+)
+def test_each_trait_alone_is_seen_inside_and_an_unchanged_copy_is_not(trait, value):
+    frames, marks = clip(2)
+    blend = dataclasses.replace(draw_blend(np.random.default_rng(1), "face"), **PLAIN_BLEND)
+    same, _ = self_blend(frames, marks, blend)
+    assert np.array_equal(same, frames), "a face pasted onto itself unchanged is the face"
+    fakes, masks = self_blend(frames, marks, dataclasses.replace(blend, **{trait: value}))
+    changed = np.abs(fakes.astype(int) - frames).max(-1)
+    assert changed[masks > 0.9].mean() > 1 and changed[masks == 0].max() == 0
+
+
+def test_another_face_lands_on_the_landmarks_in_the_colours_it_covers():
+    frames, marks = clip()
+    dots = np.full((200, 220, 3), 30, np.uint8)
+    place = MEAN_FACE @ (55 * np.array([[0.96, 0.28], [-0.28, 0.96]])) + [110, 70]
+    for x, y in place:
+        cv2.circle(dots, (round(x * 16), round(y * 16)), 96, (250, 250, 250), -1, cv2.LINE_AA, shift=4)
+    blend = dataclasses.replace(draw_blend(np.random.default_rng(1), "whole"), **PLAIN_BLEND)
+    fakes, masks = self_blend(frames, marks, blend, (dots[None], place[None]))
+    inside = masks[0] > 0.95
+    for channel in range(3):
+        made, was = (f[0, ..., channel][inside].astype(float) for f in (fakes, frames))
+        assert made.mean() == pytest.approx(was.mean(), abs=6) and made.std() == pytest.approx(was.std(), rel=0.35)
+    grey, around = fakes[0].mean(-1), np.hypot(*(np.mgrid[:160, :160] - LANDMARKS[2][::-1, None, None]))
+    assert grey[around < 3].mean() > np.median(grey[inside]) + 10, "the nose is where the nose was"
+    assert np.array_equal(fakes[0][masks[0] == 0], frames[0][masks[0] == 0])
+    lost = np.full_like(place, np.nan)
+    unchanged, none = self_blend(frames, marks, blend, (dots[None], lost[None]))
+    assert np.array_equal(unchanged, frames) and not none.any(), "a donor without landmarks gives nothing"
+
+
 def test_masks_follow_the_landmarks():
     outline = draw_blend(np.random.default_rng(3), "half").outline
     mask = region_mask(outline, LANDMARKS, SIZE)
@@ -116,7 +162,7 @@ def test_the_surroundings_can_be_what_is_altered():
     blend = dataclasses.replace(
         draw_blend(np.random.default_rng(1), "inner"), alter_inside=False, ratio=1.0, sharpness=0.0, jitter=0.0,
         flicker=0.0, shift=np.zeros(2), scale=1.0, roll=0.0, gains=np.ones(3), offsets=np.full(3, 15.0), contrast=1.0,
-        saturation=1.0, softness=0.03,
+        saturation=1.0, softness=0.03, shade=np.zeros(2), grain=0.0, bend=np.zeros((4, 4, 2)),
     )  # fmt: skip
     fakes, masks = self_blend(frames, landmarks, blend)
     change = fakes.astype(int) - frames
@@ -127,7 +173,7 @@ def test_the_surroundings_can_be_what_is_altered():
 def test_one_draw_a_clip_with_jitter_only_where_it_was_drawn():
     frames, landmarks = clip(3)
     drawn = draw_blend(np.random.default_rng(4), "face")
-    still, masks = self_blend(frames, landmarks, dataclasses.replace(drawn, jitter=0.0, flicker=0.0))
+    still, masks = self_blend(frames, landmarks, dataclasses.replace(drawn, jitter=0.0, flicker=0.0, grain=0.0))
     assert (still == still[0]).all() and (masks == masks[0]).all()
     alive, masks = self_blend(frames, landmarks, dataclasses.replace(drawn, jitter=0.02, flicker=0.03))
     assert (alive[0] != alive[1]).any() and (masks[0] != masks[1]).any()

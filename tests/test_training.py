@@ -23,7 +23,7 @@ from torch.nn import functional
 from spotterlib import model, training
 from spotterlib.dataset import Carrier, ClipDataset, make_loader
 from spotterlib.model import FEATURES, SpotterNet, load_checkpoint, save_checkpoint
-from spotterlib.project import CheckpointError, DataError, NotReadyError, SpotterError, file_sha256
+from spotterlib.project import CheckpointError, DataError, NotReadyError, SpotterError, file_sha256, seed_everything
 from spotterlib.training import (
     TrainConfig,
     class_weights,
@@ -35,7 +35,7 @@ from spotterlib.training import (
 )
 
 QUICK = TrainConfig(batch=2, epochs=3, unfreeze_epoch=1, restart=2, precision="fp32", lr=1e-3)
-TIMES = ("seconds", "clips_per_second")
+TIMES = ("seconds", "clips_per_second", "waiting")
 LANDMARKS = np.array([[38, 40], [58, 40], [48, 53], [40, 62], [56, 62]], np.float32)
 
 
@@ -152,10 +152,11 @@ def test_masked_frames_do_not_reach_the_loss():
         "frames": torch.randint(0, 256, (2, 3, 3, 224, 224), dtype=torch.uint8), "label": torch.tensor([0, 1]),
         "valid": torch.tensor([[True, True, False], [True, False, False]]),
     }  # fmt: skip
-    loss, clips, each = training._loss(accelerator, net, batch, weights, QUICK)
+    sizes = (2.0, 3.0, weights, QUICK.gamma, QUICK.frame_weight)
+    loss, clips, each = training.batch_loss(accelerator, net, batch, *sizes)
     other = batch["frames"].clone()
     other[~batch["valid"]] = 255
-    assert training._loss(accelerator, net, {**batch, "frames": other}, weights, QUICK)[0] == loss
+    assert training.batch_loss(accelerator, net, {**batch, "frames": other}, *sizes)[0] == loss
     by_hand = functional.binary_cross_entropy_with_logits(
         each[batch["valid"]], torch.tensor([0.0, 0.0, 1.0]), reduction="none"
     )
@@ -254,8 +255,8 @@ def test_every_epoch_has_draws_of_its_own_and_validation_always_the_same(tiny, t
 
 def test_the_best_epoch_is_kept_whole_whatever_follows(tiny, tmp_path, monkeypatch):
     aucs = iter([0.6, 0.9, 0.7, 0.9])
-    real = training._validate
-    monkeypatch.setattr(training, "_validate", lambda *a: real(*a) | {"val_auc": next(aucs)})
+    real = training.validate
+    monkeypatch.setattr(training, "validate", lambda *a: real(*a) | {"val_auc": next(aucs)})
     digests = []
     config = dataclasses.replace(QUICK, epochs=4)
     for _ in fit(config, faces(2), faces(2, 50), tmp_path, device="cpu"):
@@ -276,8 +277,8 @@ def test_training_learns(tiny, tmp_path):
 
 def stops_after(tmp_path, monkeypatch, scores, **settings) -> int:
     """How many epochs a run takes whose validation F1 is given (and stays)."""
-    real, left = training._validate, iter([*scores, *[scores[-1]] * 50])
-    monkeypatch.setattr(training, "_validate", lambda *a: real(*a) | {"val_f1": next(left)})
+    real, left = training.validate, iter([*scores, *[scores[-1]] * 50])
+    monkeypatch.setattr(training, "validate", lambda *a: real(*a) | {"val_f1": next(left)})
     config = dataclasses.replace(QUICK, **{"epochs": 9, "unfreeze_epoch": -1, **settings})
     return len(run(tmp_path, config, faces(2), faces(2, 50)))
 
@@ -524,3 +525,49 @@ def test_a_killed_run_goes_on_to_the_weights_of_an_unbroken_one(tmp_path):
     assert same_state(tmp_path / "whole", tmp_path / "killed")
     assert [r["frozen"] for r in history] == [15, 0]
     assert load_checkpoint(tmp_path / "killed" / "best.safetensors", device="cpu").card["training"]["frozen"] == 15
+
+
+# --- several processes -----------------------------------------------------------------------------------------------
+
+
+def without_dropout(net: SpotterNet) -> SpotterNet:
+    """Dropout and stochastic depth draw differently in every process; everything else must agree."""
+    for module in net.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    net.gru.dropout = 0.0
+    net.backbone._global_params = net.backbone._global_params._replace(drop_connect_rate=0.0)
+    return net
+
+
+def shared_run(out: str) -> None:
+    """Seven rows in batches of three: the last leaves nothing for a second process. Norms learn from the start."""
+    torch.set_num_threads(1)
+    seed_everything(0)
+    training.SpotterNet = lambda: without_dropout(SpotterNet())
+    config = TrainConfig(batch=3, epochs=2, frozen=15, unfreeze_epoch=1, precision="fp32", lr=1e-4)
+    data = faces(4).rows + faces(3, 7, lost=[0]).rows
+    pairs = ClipDataset(data, load_face, 2, augment=True, selfblend=1.0)
+    list(fit(config, pairs, faces(2, 50, frames=1), out, device="cpu"))
+
+
+def test_two_processes_train_as_one_does(tmp_path):
+    here = str(Path(__file__).parent)
+    paths = [here, str(Path(training.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+    script = tmp_path / "shared_run.py"
+    script.write_text("import sys, test_training as t\nif __name__ == '__main__':\n    t.shared_run(sys.argv[1])\n")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    together = [*launch, str(script), str(tmp_path / "two")]
+    two = subprocess.Popen(together, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    one = subprocess.run([sys.executable, str(script), str(tmp_path / "one")], env=env, capture_output=True, text=True)
+    said = two.communicate(timeout=500)[0]
+    assert two.returncode == 0 and one.returncode == 0, said + one.stderr
+    alone, shared = read_history(tmp_path / "one"), read_history(tmp_path / "two")
+    assert len(alone) == len(shared) == 2
+    for a, b in zip(alone, shared, strict=True):
+        for name in ("train_loss", "val_loss"):
+            assert b[name] == pytest.approx(a[name], abs=1e-4), (name, alone, shared)
+    state = [torch.load(tmp_path / name / "last.pt", weights_only=True)["net"] for name in ("one", "two")]
+    moved = max(float((state[0][key].float() - state[1][key].float()).abs().max()) for key in state[0])
+    assert moved < 5e-4, "five steps of 1e-4 move a weight that far when only its sign is known"
