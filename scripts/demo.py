@@ -57,9 +57,10 @@ def stage(name: str, work) -> None:
 
 
 def source_key() -> str:
-    """A hash of everything the notebooks' results depend on: the package and the shipped checkpoint."""
+    """A hash of what the notebooks' results depend on: the package, the shipped checkpoint, the published figures."""
     whole = hashlib.sha256()
-    for path in sorted([*(project.ROOT / "spotterlib").glob("*.*"), DEFAULT_CHECKPOINT.with_suffix(".json")]):
+    beside = [DEFAULT_CHECKPOINT.with_suffix(".json"), project.ROOT / "data" / "published.csv"]
+    for path in sorted([*(project.ROOT / "spotterlib").glob("*.*"), *beside]):
         whole.update(path.name.encode() + path.read_bytes())
     return whole.hexdigest()
 
@@ -73,9 +74,9 @@ def summarise(out: Path) -> None:
     print(f"{'clip':<28}{'truth':<8}{'p(fake)':<10}{'verdict':<12}shipped")
     for row in rows:
         p = "—" if row["probability"] is None else f"{row['probability']:.3f}"
-        print(f"{row['path']:<28}{truth[row['label']]:<8}{p:<10}{row['verdict']:<12}{row['shipped']}")
+        print(f"{row['path']:<28}{truth[row['label']]:<8}{p:<10}{row['verdict']:<12}{row['verdict_against']}")
     said = []
-    for who, column in (("Trained just now", "verdict"), ("Shipped", "shipped")):
+    for who, column in (("Trained just now", "verdict"), ("Shipped", "verdict_against")):
         right = sum(row[column] == truth[row["label"]] for row in rows)
         undecided = sum(row[column] == "UNDECIDED" for row in rows)
         said.append(
@@ -91,13 +92,14 @@ def summarise(out: Path) -> None:
         ("The split", "split.csv"),
         ("The face cache", "cache/cache.csv"),
         ("Training history", "train/history.json"),
-        ("Evaluation", "evaluation/evaluation.json"),
+        ("Evaluation: the report", "evaluation/report.html"),
+        ("Evaluation: all figures, for programs", "evaluation/evaluation.json"),
         ("Report to hand on", "inspect/report.html"),
         ("Diagnostic video", "inspect/diagnostic.mp4"),
     ]
     cells = ""
     for row in rows:
-        shown = (row["path"], truth[row["label"]], row["verdict"], row["shipped"])
+        shown = (row["path"], truth[row["label"]], row["verdict"], row["verdict_against"])
         cells += "<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in shown) + "</tr>"
     head = "<tr><th>test clip</th><th>truth</th><th>trained here</th><th>shipped checkpoint</th></tr>"
     table = f"<h2>Test clips</h2><table>{head}{cells}</table><p>{html.escape(' '.join(said))}</p>"

@@ -114,30 +114,48 @@ def fit_calibration(logits: Any, labels: Any) -> tuple[float, float]:
     return scale, float(found.x[1]) - scale * middle
 
 
-def reliability(probabilities: Any, labels: Any, bins: int = 10) -> pd.DataFrame:
+def _weights(labels: np.ndarray, balanced: bool) -> np.ndarray:
+    """1 each; balanced: real and fake count for half each, however many there are. The sum is the count."""
+    share = labels.mean() if len(labels) else 0.0
+    if not balanced or share in (0.0, 1.0):
+        return np.ones(len(labels))
+    return np.where(labels == 1, 0.5 / share, 0.5 / (1 - share))
+
+
+def reliability(probabilities: Any, labels: Any, bins: int = 10, balanced: bool = False) -> pd.DataFrame:
     """What was said against what was so, in bins of equal width: low, high, n, mean_probability, share_fake.
 
-    Bins without a video are left out; the last one contains 1.
+    Bins without a video are left out; the last one contains 1. balanced: means in which real and fake count for half
+    each, the mix that `fit_calibration` calibrates for; without it a test set of four fakes to a real looks
+    miscalibrated for its mix alone.
     """
     labels, p = scored(labels, probabilities)
-    table = pd.DataFrame({"bin": np.minimum((p * bins).astype(int), bins - 1), "p": p, "fake": labels})
-    kept = table.groupby("bin").agg(n=("p", "size"), mean_probability=("p", "mean"), share_fake=("fake", "mean"))
-    kept.insert(0, "low", kept.index / bins)
-    kept.insert(1, "high", (kept.index + 1) / bins)
-    return kept.reset_index(drop=True)
+    weight = _weights(labels, balanced)
+    columns = {"bin": np.minimum((p * bins).astype(int), bins - 1), "n": 1, "w": weight}
+    kept = pd.DataFrame(columns | {"p": weight * p, "fake": weight * labels}).groupby("bin").sum()
+    table = pd.DataFrame({"low": kept.index / bins, "high": (kept.index + 1) / bins, "n": kept["n"].to_numpy()})
+    return table.assign(
+        mean_probability=(kept["p"] / kept["w"]).to_numpy(), share_fake=(kept["fake"] / kept["w"]).to_numpy()
+    )
 
 
-def ece(probabilities: Any, labels: Any, bins: int = 10) -> float | None:
-    """Expected calibration error of P(fake): mean |probability − share of fakes| over the bins, by their count."""
+def ece(probabilities: Any, labels: Any, bins: int = 10, balanced: bool = False) -> float | None:
+    """Expected calibration error of P(fake): mean |probability − share of fakes| over the bins, by their weight.
+
+    balanced: as in `reliability`. Naeini et al., AAAI 2015, with P(fake) in place of confidence. Never 0 on a finite
+    sample, even of a perfect forecaster: compare it with that of others on the same videos.
+    """
     labels, p = scored(labels, probabilities)
-    gaps = np.bincount(np.minimum((p * bins).astype(int), bins - 1), weights=p - labels)  # n · (mean p − share)
-    return ratio(np.abs(gaps).sum(), len(p))
+    weight = _weights(labels, balanced)
+    gaps = np.bincount(np.minimum((p * bins).astype(int), bins - 1), weights=weight * (p - labels))
+    return ratio(np.abs(gaps).sum(), weight.sum())
 
 
-def brier(probabilities: Any, labels: Any) -> float | None:
-    """Mean squared difference of probability and label, 0 (sure and right) … 1 (sure and wrong)."""
+def brier(probabilities: Any, labels: Any, balanced: bool = False) -> float | None:
+    """Mean squared difference of probability and label, 0 (sure and right) … 1 (sure and wrong); see `reliability`."""
     labels, p = scored(labels, probabilities)
-    return ratio(((p - labels) ** 2).sum(), len(p))
+    weight = _weights(labels, balanced)
+    return ratio((weight * (p - labels) ** 2).sum(), weight.sum())
 
 
 def selective_curve(probabilities: Any, labels: Any, centre: float = 0.5) -> pd.DataFrame:
@@ -160,16 +178,20 @@ def selective_curve(probabilities: Any, labels: Any, centre: float = 0.5) -> pd.
 # --- from scores to a verdict ----------------------------------------------------------------------------------------
 
 
-def choose_thresholds(probabilities: Any, labels: Any, fpr: float = 0.05, undecided: float = 0.10) -> Thresholds:
+def choose_thresholds(
+    probabilities: Any, labels: Any, fpr: float = 0.05, undecided: float = 0.10, cost: float | None = None
+) -> Thresholds:
     """The two thresholds of a checkpoint's card, from **validation** videos: FAKE at p ≥ t_high, REAL at p ≤ t_low.
 
     `t_high`: of all cuts that accuse at most `fpr` of the reals, the one that catches most fakes, and of those the one
-    that accuses fewest. `t_low`: leaving at most `undecided` of all videos between the two, the cut whose REAL is most
-    reliable (the share of reals among videos called REAL, both classes counted as equally common), and of those the one
-    that leaves fewest undecided: where abstaining gains nothing, t_low = t_high. Cuts lie halfway between neighbouring
-    scores, so ties stay together. Last, t_low ≤ .5 ≤ t_high is kept, whatever share that leaves undecided: nothing is
-    called REAL that is more likely fake, nor FAKE that is more likely real. Videos without a score are counted, not
-    used. Raises `DataError` with one class only.
+    that accuses fewest. With `cost`, what accusing a real costs where missing a fake costs 1, it is instead the cut
+    with the least cost · (share of reals accused) + (share of fakes missed). `t_low`: leaving at most `undecided` of
+    all videos between the two, the cut whose REAL is most reliable (the share of reals among videos called REAL, both
+    classes counted as equally common), and of those the one that leaves fewest undecided: where abstaining gains
+    nothing, t_low = t_high. Cuts lie halfway between neighbouring scores, so ties stay together. Last,
+    t_low ≤ .5 ≤ t_high is kept, whatever share that leaves undecided: nothing is called REAL that is more likely fake,
+    nor FAKE that is more likely real. Videos without a score are counted, not used. Raises `DataError` with one class
+    only, or a cost that is not above 0.
     """
     everyone = checked(labels, probabilities)
     labels, p = scored(*everyone)
@@ -181,8 +203,14 @@ def choose_thresholds(probabilities: Any, labels: Any, fpr: float = 0.05, undeci
     passed = np.append(np.searchsorted(reals, values), len(reals))  # reals and fakes below each cut
     missed = np.append(np.searchsorted(fakes, values), len(fakes))
     accused = len(reals) - passed
-    allowed = np.flatnonzero(accused <= fpr * len(reals) + 1e-9)
-    upper = min(allowed, key=lambda cut: (missed[cut], accused[cut]))
+    if cost is None:
+        allowed = np.flatnonzero(accused <= fpr * len(reals) + 1e-9)
+        upper = min(allowed, key=lambda cut: (missed[cut], accused[cut]))
+    elif cost > 0:
+        total = (cost * accused / len(reals) + missed / len(fakes)).round(12)
+        upper = min(range(len(total)), key=lambda cut: (total[cut], accused[cut]))
+    else:
+        raise DataError(f"The cost of accusing a real must be above 0, not {cost} (missing a fake costs 1).")
     between = (passed + missed)[upper] - (passed + missed)[: upper + 1]
     right, wrong = passed / len(reals), missed / len(fakes)
     reliable = np.divide(right, right + wrong, out=np.full(len(right), -1.0), where=right + wrong > 0)

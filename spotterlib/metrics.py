@@ -1,5 +1,7 @@
 """From scores to figures that can be defended: ranking, decisions, intervals over groups, calibration, thresholds.
 
+The arithmetic only; where a threshold may come from is the business of `evaluation`.
+
 Throughout: a label is 0 (real) or 1 (fake); a probability is that of "fake", 0…1, and NaN where a video got no score
 (no face, unreadable). Such a video is counted in every decision figure and never dropped; only what ranks or averages
 scores (AUC, Brier, …) has to leave it out, and `n_unscored` stands beside it. What is undefined is None, never 0 or .5.
@@ -7,15 +9,11 @@ scores (AUC, Brier, …) has to leave it out, and `n_unscored` stands beside it.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from scipy.special import expit, logit
 from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score, roc_curve
 
@@ -35,12 +33,13 @@ from ._calibration import (
     selective_curve,
     verdicts,
 )
-from .project import DataError, to_json
+from .project import DataError
 
 __all__ = [
     "MIN_GROUPS", "VERDICTS", "Thresholds", "auc", "average_precision", "binary_metrics", "bootstrap_difference",
-    "bootstrap_interval", "brier", "choose_thresholds", "combine_odds", "confusion", "ece", "eer", "evaluate_table",
-    "fit_calibration", "per_method", "reliability", "selective_curve", "tpr_at_fpr", "verdicts",
+    "bootstrap_interval", "bootstrap_intervals", "brier", "checked", "choose_thresholds", "combine_odds", "confusion",
+    "counts_of", "decisions", "ece", "eer", "fit_calibration", "ranking", "reliability", "selective_curve",
+    "tpr_at_fpr", "verdicts",
 ]  # fmt: skip
 
 MIN_GROUPS = 10
@@ -68,12 +67,7 @@ def average_precision(labels: Any, probabilities: Any) -> float | None:
 
 def eer(labels: Any, probabilities: Any) -> float | None:
     """Equal error rate: where the ROC curve, joined by straight lines, has FPR = 1 − TPR; None with one class."""
-    labels, p = scored(labels, probabilities)
-    if len(np.unique(labels)) < 2:
-        return None
-    fpr, tpr, _ = roc_curve(labels, p, drop_intermediate=False)
-    gap = fpr + tpr - 1  # rises from −1 to 1, strictly: each step of the curve moves right or up
-    return float(np.interp(0, gap, fpr))
+    return _eer(_curve(*scored(labels, probabilities)))
 
 
 def tpr_at_fpr(labels: Any, probabilities: Any, fpr: float) -> float | None:
@@ -81,31 +75,50 @@ def tpr_at_fpr(labels: Any, probabilities: Any, fpr: float) -> float | None:
 
     No interpolation: with fewer than 1/`fpr` reals this is the share caught without accusing a single one.
     """
+    return _caught(_curve(*scored(labels, probabilities)), fpr)
+
+
+_Curve = tuple[np.ndarray, np.ndarray] | None
+
+
+def _curve(labels: np.ndarray, p: np.ndarray) -> _Curve:
+    """Shares accused and caught at every threshold, from (0, 0) to (1, 1); None with one class."""
+    return roc_curve(labels, p, drop_intermediate=False)[:2] if 0 < labels.sum() < len(labels) else None
+
+
+def _eer(curve: _Curve) -> float | None:
+    # FPR − (1 − TPR) rises from −1 to 1, strictly: each step of the curve moves right or up
+    return None if curve is None else float(np.interp(0, curve[0] + curve[1] - 1, curve[0]))
+
+
+def _caught(curve: _Curve, fpr: float) -> float | None:
+    return None if curve is None else float(curve[1][curve[0] <= fpr + 1e-12].max())
+
+
+def ranking(labels: Any, probabilities: Any) -> dict[str, float | None]:
+    """What needs no threshold: auc, average_precision, eer, tpr_at_fpr_1 and tpr_at_fpr_5; None with one class."""
     labels, p = scored(labels, probabilities)
-    if len(np.unique(labels)) < 2:
-        return None
-    accused, caught, _ = roc_curve(labels, p, drop_intermediate=False)
-    return float(caught[accused <= fpr + 1e-12].max())
-
-
-def _ranking(labels: np.ndarray, p: np.ndarray) -> dict[str, Any]:
+    curve = _curve(labels, p)
     return {
-        "n": len(labels),
-        "n_real": int((labels == 0).sum()),
-        "n_fake": int((labels == 1).sum()),
-        "n_unscored": int(np.isnan(p).sum()),
         "auc": auc(labels, p),
         "average_precision": average_precision(labels, p),
-        "eer": eer(labels, p),
-        "tpr_at_fpr_1": tpr_at_fpr(labels, p, 0.01),
-        "tpr_at_fpr_5": tpr_at_fpr(labels, p, 0.05),
+        "eer": _eer(curve),
+        "tpr_at_fpr_1": _caught(curve, 0.01),
+        "tpr_at_fpr_5": _caught(curve, 0.05),
     }
+
+
+def counts_of(labels: np.ndarray, p: np.ndarray) -> dict[str, int]:
+    """How many videos there are: n, n_real, n_fake, n_unscored."""
+    fakes = int((labels == 1).sum())
+    return {"n": len(labels), "n_real": len(labels) - fakes, "n_fake": fakes, "n_unscored": int(np.isnan(p).sum())}
 
 
 # --- decisions -------------------------------------------------------------------------------------------------------
 
 
-def _decisions(labels: np.ndarray, p: np.ndarray, t_high: float, t_low: float | None) -> dict[str, Any]:
+def decisions(labels: np.ndarray, p: np.ndarray, t_high: float, t_low: float | None) -> dict[str, Any]:
+    """The part of `binary_metrics` that depends on the thresholds, for labels and probabilities already checked."""
     counts, names = confusion(labels, p, t_high, t_low), ("real", "fake")
     report: dict[str, dict[str, Any]] = {}
     for name, other in (names, names[::-1]):
@@ -143,7 +156,7 @@ def binary_metrics(labels: Any, probabilities: Any, t_high: float, t_low: float 
     """
     labels, p = checked(labels, probabilities)
     Thresholds(t_high if t_low is None else t_low, t_high)  # refuses what is no pair of thresholds
-    return _ranking(labels, p) | _decisions(labels, p, t_high, t_low)
+    return counts_of(labels, p) | ranking(labels, p) | decisions(labels, p, t_high, t_low)
 
 
 # --- intervals -------------------------------------------------------------------------------------------------------
@@ -160,24 +173,45 @@ def bootstrap_interval(
     draws undefined; or all draws equal (an AUC of 1 does not become certain by resampling itself).
     Percentile intervals run a little narrow under some 30 groups (Efron & Tibshirani, 1993, ch. 13–14).
     """
+    return bootstrap_intervals(
+        labels, scores, groups, lambda drawn, picked: {"": statistic(drawn, picked)}, n, seed
+    ).get("")
+
+
+def bootstrap_intervals(
+    labels: Any,
+    scores: Any,
+    groups: Any,
+    statistics: Callable[[np.ndarray, np.ndarray], dict[str, float | None]],
+    n: int = 1000,
+    seed: int = 0,
+) -> dict[str, tuple[float, float] | None]:
+    """`bootstrap_interval` of many figures from the same draws: `statistics(labels, scores)` returns them by name.
+
+    {} where there are fewer than `MIN_GROUPS` groups with a score.
+    """
     labels, scores, groups = np.asarray(labels), np.asarray(scores, dtype=np.float64), np.asarray(groups).astype(str)
     if not len(labels) == len(scores) == len(groups):
         raise DataError(f"As many groups as scores, please: {len(labels)}, {len(scores)} and {len(groups)}.")
     with_score = np.isfinite(scores).all(axis=tuple(range(1, scores.ndim)))
     if len(np.unique(groups[with_score])) < MIN_GROUPS:
-        return None
+        return {}
     _, codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     rows = np.split(np.argsort(codes, kind="stable"), np.cumsum(sizes)[:-1])
     random = np.random.default_rng(seed)
     draws = []
     for _ in range(n):
         picked = np.concatenate([rows[group] for group in random.integers(len(rows), size=len(rows))])
-        value = statistic(labels[picked], scores[picked])
-        if value is not None and math.isfinite(value):
-            draws.append(value)
-    if 2 * len(draws) < n or min(draws) == max(draws):
+        draws.append(statistics(labels[picked], scores[picked]))
+    return {name: _middle_of([draw[name] for draw in draws]) for name in (draws[0] if draws else {})}
+
+
+def _middle_of(draws: list[float | None]) -> tuple[float, float] | None:
+    """The middle 95 % of what was drawn, None where that says nothing."""
+    values = [value for value in draws if value is not None and math.isfinite(value)]
+    if 2 * len(values) < len(draws) or min(values) == max(values):
         return None
-    low, high = np.percentile(draws, [2.5, 97.5])
+    low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
 
 
@@ -192,98 +226,3 @@ def bootstrap_difference(
 
     both = np.column_stack([np.asarray(scores_a, dtype=np.float64), np.asarray(scores_b, dtype=np.float64)])
     return bootstrap_interval(labels, both, groups, difference, n, seed)
-
-
-# --- a table of scored videos ----------------------------------------------------------------------------------------
-
-
-def _videos(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with every column that the figures read; a video without a group is a group of its own."""
-    missing = {"path", "label", "group", "probability"} - set(table.columns)
-    if missing:
-        raise DataError(f"The table of scores lacks the column(s) {', '.join(sorted(missing))}.")
-    videos = table.copy()
-    for name in ("dataset", "compression", "method", "group"):
-        videos[name] = videos[name].fillna("").astype(str) if name in videos else ""
-    videos["group"] = videos["group"].where(videos["group"] != "", "file " + videos["path"].astype(str))
-    for name in ("probability", "frame_probability"):
-        videos[name] = pd.to_numeric(videos[name]).astype(np.float64) if name in videos else np.nan
-    return videos.reset_index(drop=True)
-
-
-def per_method(table: pd.DataFrame, thresholds: Thresholds | None = None, n: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """Each method of each dataset and compression against its own reals: one row each, with counts and figures.
-
-    Own reals: those of the same dataset and compression that share a group with the method's fakes (`reals` = "own");
-    where none does, all reals of that dataset and compression (`reals` = "all"). The manipulations of a pair are never
-    merged. `auc_low` and `auc_high` are None under ten groups; `tpr`, `fpr` and `n_undecided` stand with thresholds.
-    """
-    videos, lines, cell = _videos(table), [], ["dataset", "compression", "method"]
-    for names, fakes in videos[videos["label"] == 1].groupby(cell):
-        alike = (videos["dataset"] == names[0]) & (videos["compression"] == names[1])
-        same = videos[(videos["label"] == 0) & alike]
-        own = same[same["group"].isin(set(fakes["group"]))]
-        rows = pd.concat([own if len(own) else same, fakes])
-        labels, p = checked(rows["label"], rows["probability"])
-        low, high = bootstrap_interval(labels, p, rows["group"], auc, n, seed) or (None, None)
-        line = dict(zip(cell, names, strict=True)) | {"reals": "own" if len(own) else "all"}
-        line |= {"n_groups": rows["group"].nunique()} | _ranking(labels, p) | {"auc_low": low, "auc_high": high}
-        if thresholds is not None:
-            decided = _decisions(labels, p, thresholds.t_high, thresholds.t_low)
-            line |= {key: decided[key] for key in ("tpr", "fpr", "n_undecided")}
-        lines.append(line)
-    return pd.DataFrame(lines)
-
-
-def evaluate_table(
-    table: pd.DataFrame, thresholds: Thresholds, split: str | None = "test", n: int = 1000, seed: int = 0
-) -> dict[str, Any]:
-    """The evaluation of scored videos, ready for JSON: the same table and seed give the same text.
-
-    Columns: path, label, group, probability; optional split, dataset, compression, method, frame_probability (the mean
-    of a video's frame scores) and status. `split` picks the rows (None: all of them). The thresholds come from
-    elsewhere, the card or validation: nothing here chooses one. Keys: `video` (the verdict's level: `binary_metrics`,
-    calibration and `intervals`), `frame` (the frame head's mean, ranking only; None without it), `per_method`, `groups`
-    (the confusion counts group by group), `status`. An interval is None under ten groups: show the counts.
-    Raises `DataError` when a column or the split is missing.
-    """
-    if split is not None and ("split" not in table or not (table["split"] == split).any()):
-        raise DataError(f"The table of scores has no video in the split “{split}”. Score that split first.")
-    videos = _videos(table if split is None else table[table["split"] == split])
-    labels, p = checked(videos["label"], videos["probability"])
-    frame_scores = checked(labels, videos["frame_probability"])[1]
-    high, low = thresholds.t_high, thresholds.t_low
-
-    def decision(key: str) -> Statistic:
-        return lambda drawn, scores: _decisions(drawn, scores, high, low)[key]
-
-    ranked: dict[str, Statistic] = {"auc": auc, "average_precision": average_precision, "eer": eer}
-    judged = ranked | {key: decision(key) for key in ("balanced_accuracy", "tpr", "fpr")}
-    judged |= {"ece": lambda drawn, scores: ece(scores, drawn), "brier": lambda drawn, scores: brier(scores, drawn)}
-
-    def intervals(scores: np.ndarray, statistics: dict[str, Statistic]) -> dict[str, Any]:
-        return {key: bootstrap_interval(labels, scores, videos["group"], of, n, seed) for key, of in statistics.items()}
-
-    video = binary_metrics(labels, p, high, low) | {"ece": ece(p, labels), "brier": brier(p, labels)}
-    video["intervals"] = intervals(p, judged)
-    video["reliability"] = reliability(p, labels).to_dict("records")
-    video["selective"] = selective_curve(p, labels, float(expit((logit(low) + logit(high)) / 2))).to_dict("records")
-    frame = None
-    if np.isfinite(frame_scores).any():
-        frame = {"level": "mean of a video's frame scores"} | _ranking(labels, frame_scores)
-        frame["intervals"] = intervals(frame_scores, ranked)
-    rows = ((group, member.index) for group, member in videos.groupby("group"))
-    status = videos["status"].astype(str).value_counts().sort_index().to_dict() if "status" in videos else {}
-    result = {
-        "split": split,
-        "thresholds": asdict(thresholds),
-        "n_groups": videos["group"].nunique(),
-        "seed": seed,
-        "draws": n,
-        "video": video,
-        "frame": frame,
-        "per_method": per_method(videos, thresholds, n, seed).to_dict("records"),
-        "groups": [{"group": group} | confusion(labels[at], p[at], high, low) for group, at in rows],
-        "status": status,
-    }
-    return json.loads(to_json(result))

@@ -16,12 +16,12 @@ from scipy.interpolate import PchipInterpolator
 from ._calibration import combine_odds
 from ._journal import Journal, file_key, row_of
 from ._report import FaceResult, ScanReport, WindowResult
-from ._windows import FRAMES, duration_of, window_rows
-from .cache import read_cache
+from ._windows import FRAMES, duration_of
 from .faces import MIN_USABLE, VideoFaces, find_faces
 from .heatmap import explain_clips
 from .model import Detector, load_checkpoint
 from .project import CheckpointError, DataError, SpotterError, atomic_path, find_input, output_path, to_json, write_json
+from .scoring import windows_of
 from .video import VIDEO_SUFFIXES
 
 
@@ -59,9 +59,8 @@ def score_faces(detector: Detector, found: VideoFaces) -> list[FaceResult]:
 def _score_face(detector: Detector, found: VideoFaces, number: int) -> FaceResult:
     """Score every window of one face that has enough frames."""
     track, clip = found.tracks[number], found.clips[number]
-    rows = window_rows(track.windows)
+    rows, valid = windows_of(track, clip)
     count = len(rows)
-    valid = (rows >= 0) & clip.valid[rows]
     usable = valid.sum(1)
     probability: list[float | None] = [None] * count
     frame_scores = np.full(len(track.frames), np.nan, np.float32)
@@ -125,7 +124,13 @@ def _report(detector: Detector, found: VideoFaces, faces: list[FaceResult], timi
         frame_scores=frame_scores,
         heatmap_scale=hottest if hottest > 0 else 1.0,
         info=info,
-        checkpoint={"name": detector.name, "sha256": card["sha256"], "t_low": t_low, "t_high": t_high},
+        checkpoint={
+            "name": detector.name,
+            "sha256": card["sha256"],
+            "t_low": t_low,
+            "t_high": t_high,
+            "localisation": card.get("localisation"),  # how well its heat points at fakes, where that was measured
+        },
         coverage=found.coverage,
         timings=timings,
     )
@@ -279,28 +284,3 @@ def _scan_row(video: Path, root: Path, detector: Detector) -> dict:
         found |= {"status": "ok", "faces": len(report.faces), "windows": windows, "duration": report.info.duration}
     seconds = round(time.perf_counter() - begun, 2)
     return row_of(video.relative_to(root).as_posix(), detector.name, seconds=seconds, **found)
-
-
-def score_cache(
-    checkpoint: str | os.PathLike[str] | Detector | None,
-    cache: pd.DataFrame,
-    device: str = "auto",
-    progress: Callable[[float], None] | None = None,
-) -> pd.DataFrame:
-    """Score cached videos as `scan_video` scores files: the table of `cache_faces` with three more columns.
-
-    probability: calibrated P(fake) of the video, NaN where nothing could be scored; frame_probability: the mean frame
-    score of its strongest face; verdict: "REAL", "FAKE", "UNDECIDED".
-    """
-    detector = checkpoint if isinstance(checkpoint, Detector) else load_checkpoint(checkpoint, device)
-    scored = []
-    for number, file in enumerate(cache["file"]):
-        faces = score_faces(detector, read_cache(file, grid_only=True)) if file else []
-        p = joint_probability(faces)
-        frames = faces[0].frame_scores if faces and p is not None else np.array([np.nan])
-        frame_mean = float(np.nanmean(frames)) if np.isfinite(frames).any() else np.nan
-        label = "UNDECIDED" if p is None else verdict(p, *detector.thresholds)
-        scored.append({"probability": np.nan if p is None else p, "frame_probability": frame_mean, "verdict": label})
-        if progress is not None:
-            progress((number + 1) / len(cache))
-    return pd.concat([cache.reset_index(drop=True), pd.DataFrame(scored)], axis=1)

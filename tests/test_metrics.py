@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
+from scipy.stats import norm
 from sklearn import metrics as sk
 from sklearn.linear_model import LogisticRegression
 
@@ -20,11 +19,10 @@ from spotterlib.metrics import (
     binary_metrics,
     bootstrap_difference,
     bootstrap_interval,
+    bootstrap_intervals,
     choose_thresholds,
     combine_odds,
-    evaluate_table,
     fit_calibration,
-    per_method,
     reliability,
     selective_curve,
 )
@@ -39,20 +37,6 @@ def draw(n: int, seed: int = 0, places: int | None = None) -> tuple[np.ndarray, 
     labels = np.arange(n) % 3 == 0
     p = expit(random.normal(size=n) + 1.5 * labels)
     return labels.astype(int), p if places is None else p.round(places)
-
-
-def forgery_table(groups: int = 12, seed: int = 0) -> pd.DataFrame:
-    """Each group: two reals and a fake by each of two methods, the second method harder to see."""
-    random = np.random.default_rng(seed)
-    rows = []
-    for group in range(groups):
-        for name, label, shift in (("", 0, -1.0), ("", 0, -1.0), ("Swap", 1, 1.0), ("Neural", 1, 0.0)):
-            p = float(expit(random.normal() + shift))
-            rows.append(
-                {"path": f"{len(rows)}.mp4", "label": label, "group": f"g{group}", "method": name, "split": "test",
-                 "dataset": "made", "compression": "c23", "probability": p, "frame_probability": p / 2, "status": "ok"}
-            )  # fmt: skip
-    return pd.DataFrame(rows)
 
 
 probability = st.floats(0, 1)
@@ -220,6 +204,37 @@ def test_paired_difference_is_narrower_than_unpaired():
     assert bootstrap_difference(labels, a, a, groups, metrics.auc, n=50) is None, "no difference, no interval"
 
 
+def test_auc_intervals_cover_the_truth_for_one_checkpoint_and_for_the_difference_of_two():
+    random = np.random.default_rng(2)
+    people, labels = np.repeat(np.arange(40), 4), np.tile([0, 0, 1, 1], 40)
+    hits = gap_hits = 0
+
+    def truth(shift, spread, noise):  # pairs of two people, and of one person, who shares the person's own shift
+        apart, same = (norm.cdf(shift / math.sqrt(2 * v)) for v in (spread**2 + noise**2, noise**2))
+        return (39 * apart + same) / 40
+
+    for trial in range(80):
+        person = 0.7 * random.normal(size=40)[people]
+        a, b = (person + shift * labels + random.normal(size=160) for shift in (1.6, 1.0))
+        low, high = bootstrap_interval(labels, a, people, metrics.auc, n=120, seed=trial)
+        hits += low <= truth(1.6, 0.7, 1.0) <= high
+        low, high = bootstrap_difference(labels, a, b, people, metrics.auc, n=120, seed=trial)
+        gap_hits += low <= truth(1.6, 0.7, 1.0) - truth(1.0, 0.7, 1.0) <= high
+    assert 0.86 <= hits / 80 <= 1.0 and 0.86 <= gap_hits / 80 <= 1.0
+
+
+def test_many_intervals_are_those_of_each():
+    labels, p = draw(90)
+    groups = np.arange(90) // 5
+    figures = {"auc": metrics.auc, "brier": lambda drawn, scores: metrics.brier(scores, drawn)}
+    found = bootstrap_intervals(
+        labels, p, groups, lambda drawn, scores: {name: of(drawn, scores) for name, of in figures.items()}, n=60
+    )
+    for name, of in figures.items():
+        assert found[name] == bootstrap_interval(labels, p, groups, of, n=60)
+    assert bootstrap_intervals(labels, p, groups % 9, lambda drawn, scores: {"x": 1.0}, n=5) == {}
+
+
 # --- calibration -----------------------------------------------------------------------------------------------------
 
 
@@ -296,6 +311,22 @@ def test_ece_is_the_gap_of_the_table():
     table = reliability(p, labels)
     gaps = (table["mean_probability"] - table["share_fake"]).abs()
     assert metrics.ece(p, labels) == pytest.approx(np.average(gaps, weights=table["n"]))
+
+
+def test_balanced_calibration_ignores_the_mix():
+    random = np.random.default_rng(0)
+    labels, logits = bell_logits(40_000, 0.5, scale=1.0, bias=0.0)
+    p = expit(logits)  # calibrated where real and fake are equally common
+    rare = (labels == 0) | (random.random(len(labels)) < 0.1)
+    for of in (metrics.ece, metrics.brier):
+        even = of(p, labels)
+        assert of(p, labels, balanced=True) == pytest.approx(even, abs=1e-3), "an even mix is as it was"
+        assert of(p[rare], labels[rare], balanced=True) == pytest.approx(even, abs=0.02)
+    assert metrics.ece(p[rare], labels[rare]) > 0.1 > 3 * metrics.ece(p[rare], labels[rare], balanced=True)
+    one, many = [0.2, 0.9], [0.2, 0.9, 0.9, 0.9]
+    assert metrics.brier(many, [0, 1, 1, 1], balanced=True) == pytest.approx(metrics.brier(one, [0, 1]))
+    assert reliability([0.2, 0.21, 0.22], [0, 1, 1], balanced=True)["share_fake"].tolist() == pytest.approx([0.5])
+    assert metrics.ece([0.3], [1], balanced=True) == pytest.approx(0.7), "one class counts as it is"
 
 
 def test_selective_curve_by_hand():
@@ -382,6 +413,27 @@ def test_thresholds_count_videos_without_a_score():
         choose_thresholds([0.1, NAN], [0, 1])
 
 
+@pytest.mark.parametrize("cost", [0.1, 1.0, 3.0, 50.0])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_cost_is_spent_as_cheaply_as_any_cut_could(seed, cost):
+    labels, p = draw(60, seed, places=2)
+    p = 0.5 + p / 2  # above .5, where no cut is moved
+    found = choose_thresholds(p, labels, cost=cost)
+
+    def price(cut):
+        return cost * np.mean(p[labels == 0] >= cut) + np.mean(p[labels == 1] < cut)
+
+    assert price(found.t_high) == pytest.approx(min(price(cut) for cut in [*np.unique(p), 2.0]))
+    dear = choose_thresholds(p, labels, cost=cost * 10)
+    assert dear.counts["real"]["fake"] <= found.counts["real"]["fake"], "the dearer, the fewer are accused"
+
+
+@pytest.mark.parametrize("cost", [0.0, -1.0, NAN])
+def test_a_cost_is_above_zero(cost):
+    with pytest.raises(DataError, match="above 0"):
+        choose_thresholds([0.1, 0.9], [0, 1], cost=cost)
+
+
 # --- one of n --------------------------------------------------------------------------------------------------------
 
 
@@ -422,66 +474,3 @@ def test_combined_odds_stay_calibrated_where_the_story_holds():
     found = np.array([combine_odds(row) for row in p])
     assert metrics.ece(found, fake.astype(int)) < 0.02
     assert metrics.ece(p.max(axis=1), fake.astype(int)) > 0.05, "the bare maximum is not calibrated"
-
-
-# --- tables ----------------------------------------------------------------------------------------------------------
-
-
-def test_each_method_meets_its_own_reals():
-    table = forgery_table()
-    stranger = {"path": "x.mp4", "label": 0, "group": "elsewhere", "method": "", "split": "test", "dataset": "made",
-                "compression": "c23", "probability": 0.999, "frame_probability": NAN, "status": "ok"}  # fmt: skip
-    table = pd.concat([table, pd.DataFrame([stranger, stranger | {"compression": "c40", "group": "g0"}])])
-    found = per_method(table, Thresholds(0.4, 0.6), n=50).set_index("method")
-    assert found["n_real"].tolist() == [24, 24] and found["n_groups"].tolist() == [12, 12]
-    assert set(found["reals"]) == {"own"} and found["auc_low"].notna().all()
-    own = table[(table["group"] != "elsewhere") & (table["compression"] == "c23")]
-    for method in ("Swap", "Neural"):
-        rows = own[own["method"].isin(["", method])]
-        assert found.loc[method, "auc"] == pytest.approx(sk.roc_auc_score(rows["label"], rows["probability"]))
-        assert found.loc[method, "tpr"] == (rows.loc[rows["label"] == 1, "probability"] >= 0.6).mean()
-    assert found.loc["Swap", "auc"] > found.loc["Neural", "auc"]
-
-
-def test_methods_without_groups_say_that_they_meet_all_reals():
-    table = forgery_table(groups=2).assign(group="")
-    found = per_method(table)
-    assert set(found["reals"]) == {"all"} and set(found["n_real"]) == {4} and found["auc_low"].isna().all()
-    assert len(per_method(table[table["label"] == 0])) == 0
-
-
-def test_evaluation_is_complete_json_and_deterministic():
-    table = forgery_table()
-    table.loc[table.index[2], ["probability", "status"]] = [NAN, "no face"]
-    others = table.assign(split="val", probability=0.123)
-    first = evaluate_table(pd.concat([table, others]), Thresholds(0.3, 0.6), n=40)
-    again = evaluate_table(pd.concat([others, table]).sample(frac=1, random_state=1), Thresholds(0.3, 0.6), n=40)
-    text = json.dumps(first, allow_nan=False)
-    assert json.loads(text) == first
-    assert first["video"]["n"] == 48 and first["n_groups"] == 12 and first["status"] == {"no face": 1, "ok": 47}
-    assert first["video"]["confusion"]["fake"]["unscored"] == 1
-    for key in ("auc", "balanced_accuracy", "tpr", "fpr", "ece", "brier"):
-        low, high = first["video"]["intervals"][key]
-        assert low <= first["video"][key] <= high or key == "ece"  # resampling only adds to a mean of absolute gaps
-        assert again["video"]["intervals"][key] == pytest.approx([low, high])
-    assert first["frame"]["auc"] == pytest.approx(sk.roc_auc_score(table["label"], table["frame_probability"]))
-    assert [line["method"] for line in first["per_method"]] == ["Neural", "Swap"]
-    assert sum(sum(line["real"].values()) + sum(line["fake"].values()) for line in first["groups"]) == 48
-    assert evaluate_table(others, Thresholds(0.3, 0.6), split=None, n=5)["video"]["auc"] == 0.5
-
-
-def test_evaluation_under_ten_groups_has_counts_and_no_interval():
-    table = forgery_table(groups=9).drop(columns=["frame_probability", "status", "dataset", "compression"])
-    found = evaluate_table(table, Thresholds(0.3, 0.6))
-    assert set(found["video"]["intervals"].values()) == {None} and len(found["groups"]) == 9
-    assert found["frame"] is None and found["status"] == {} and found["per_method"][0]["auc_low"] is None
-
-
-def test_evaluation_names_what_is_missing():
-    table = forgery_table(groups=1)
-    with pytest.raises(DataError, match="“val”"):
-        evaluate_table(table, Thresholds(0.3, 0.6), split="val")
-    with pytest.raises(DataError, match="probability"):
-        evaluate_table(table.drop(columns="probability"), Thresholds(0.3, 0.6))
-    everything_lost = evaluate_table(table.assign(probability=None), Thresholds(0.3, 0.6))
-    assert everything_lost["video"]["n_unscored"] == 4 and everything_lost["video"]["selective"] == []

@@ -70,7 +70,47 @@ HISTORY = [
     {"epoch": 1, "train_loss": 0.5, "val_loss": 0.6, "val_auc": 0.81, "val_frame_auc": 0.7, "lr": 1e-5, "lr_b": 1e-6},
     {"epoch": 2, "train_loss": 0.4, "val_loss": None, "val_auc": None},
 ]
+VIDEO = {
+    "selective": metrics.selective_curve(SCORES, LABELS).to_dict("records"),
+    "share_decided": 0.7,
+    "accuracy_decided": 0.9,
+}
+
+
+def method_line(name, auc, low=None, high=None, **changes):
+    """A row of `per_method`, as far as the figure looks at it."""
+    counts = {"n_fake": 12, "n_real": 24, "n_groups": 12}
+    return {"method": name, "compression": "c23", "dataset": "F$F$", "auc": auc, "auc_low": low, "auc_high": high} | (
+        counts | changes
+    )
+
+
+METHODS = [method_line("Deepfakes", 0.9, 0.8, 0.95), method_line("NeuralTextures", 0.6), method_line("Lost", None)]
+DAMAGE = pd.DataFrame(
+    {"name": ["as it is", "H.264 crf 40", "resized to ¼"], "auc": [0.9, 0.8, None], "auc_low": [0.85, 0.7, None],
+     "auc_high": [0.95, 0.9, None], "fpr": [0.05, 0.6, 0.3], "fpr_low": [0.0, 0.5, None], "fpr_high": [0.1, 0.7, None]}
+)  # fmt: skip
+PICTURE = np.full((224, 224, 3), 90, np.uint8)
+MISTAKE = {
+    "faces": [PICTURE] * 4,
+    "heats": [PICTURE + 60] * 4,
+    "caption": "real/$x$.mp4: real, called FAKE " + "y" * 99,
+}
 EDGES = {
+    "selective": lambda: plots.plot_selective(VIDEO),
+    "selective, nothing decided": lambda: plots.plot_selective(VIDEO | {"accuracy_decided": None}),
+    "selective, everything decided": lambda: plots.plot_selective(VIDEO | {"share_decided": 1.0}),
+    "selective of nothing": lambda: plots.plot_selective(VIDEO | {"selective": []}),
+    "methods": lambda: plots.plot_methods(METHODS),
+    "one method": lambda: plots.plot_methods(METHODS[:1]),
+    "no method": lambda: plots.plot_methods([]),
+    "robustness": lambda: plots.plot_robustness(DAMAGE),
+    "no damage": lambda: plots.plot_robustness(DAMAGE[:1]),
+    "damage, nothing known": lambda: plots.plot_robustness(DAMAGE.assign(auc=None, fpr=None)),
+    "mistakes": lambda: plots.plot_mistakes([MISTAKE, MISTAKE]),
+    "no mistakes": lambda: plots.plot_mistakes([]),
+    "marked": lambda: plots.mark_leak(plots.plot_methods(METHODS)),
+    "reliability, balanced": lambda: plots.plot_reliability(SCORES, LABELS, balanced=True),
     "history": lambda: plots.plot_history(HISTORY),
     "history of one epoch": lambda: plots.plot_history([{"epoch": 3, "train_loss": 0.5}]),
     "history of nothing": lambda: plots.plot_history([]),
@@ -159,6 +199,47 @@ def test_reliability_says_the_error_and_its_direction():
     figure = plots.plot_reliability([0.8, 0.8, 0.8, 0.8], [0, 0, 1, 1])
     assert title(figure) == "Calibration error 0.30 on 4 videos; on average 0.30 too high"
     assert "too low" in title(plots.plot_reliability([0.2, 0.2], [0, 1]))
+
+
+def test_reliability_counts_both_classes_alike_where_asked():
+    labels, p = [0, 1, 1, 1], [0.2, 0.92, 0.92, 0.92]
+    assert (
+        title(plots.plot_reliability(p, labels, balanced=True))
+        == "Calibration error 0.14 on 4 videos, real and fake counted alike; on average 0.06 too high"
+    )
+    assert title(plots.plot_reliability(p, labels)) == "Calibration error 0.11 on 4 videos; on average 0.01 too low"
+
+
+def test_selective_marks_the_thresholds_and_says_what_abstaining_gains():
+    figure = plots.plot_selective(VIDEO)
+    forced = metrics.selective_curve(SCORES, LABELS)["accuracy"].iloc[-1]
+    assert title(figure) == f"90% right of the 70% decided; {forced:.0%} if all with a score were"
+    assert [tuple(line.get_xydata()[0]) for line in figure.axes[0].lines if len(line.get_xdata()) == 1] == [(0.7, 0.9)]
+
+
+def test_methods_name_the_hardest_and_show_no_interval_where_there_is_none():
+    figure = plots.plot_methods(METHODS)
+    assert title(figure) == "AUC from 0.60 (NeuralTextures) to 0.90 (Deepfakes)"
+    assert figure.axes[0].get_yticklabels()[0].get_text() == r"Deepfakes, c23, F\$F\$"
+    twice = plots.plot_methods([METHODS[0], METHODS[0] | {"compression": "c40", "auc": 0.7}])
+    assert title(twice).startswith("AUC from 0.70 (Deepfakes, c40,"), "namesakes are told apart"
+    assert sum(line.get_linewidth() == 5 for line in figure.axes[0].lines) == 1
+    assert title(plots.plot_methods([METHODS[0], METHODS[0]])) == "AUC 0.90 for every method"
+    assert "12 against 24, 12 groups" in [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_robustness_names_the_worst_of_both():
+    figure = plots.plot_robustness(DAMAGE)
+    assert title(figure) == "AUC 0.90 → 0.80 at worst (H.264 crf 40)"
+    assert title(figure, 1) == "Reals accused 5% → 60% (H.264 crf 40)"
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == DAMAGE["name"].tolist()
+
+
+def test_a_leak_is_written_across():
+    figure = plots.plot_robustness(DAMAGE)
+    before = [axes.get_position().bounds for axes in figure.axes]
+    assert any("LEAKING" in text.get_text() for text in plots.mark_leak(figure).texts)
+    assert before == [axes.get_position().bounds for axes in figure.axes]
 
 
 def test_histogram_counts_videos_without_a_score():
