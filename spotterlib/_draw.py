@@ -19,6 +19,8 @@ REAL, FAKE, UNDECIDED = (42, 111, 187), (224, 123, 26), (122, 122, 122)
 VERDICTS = {"REAL": REAL, "FAKE": FAKE, "UNDECIDED": UNDECIDED}
 OPACITY, THRESHOLD = 0.6, 0.15
 """How red full heat is, and the share of the scale under which nothing is painted."""
+CELLS = 22
+"""Cells of a grid across a crop of 224 px, about 10 px each."""
 HEAT = (232, 24, 24)
 BOX = (255, 214, 0)
 OTHER_BOX = (214, 214, 214)
@@ -166,9 +168,13 @@ def upsample_heatmap(heatmap: np.ndarray, size: int | tuple[int, int]) -> np.nda
     return cv2.resize(np.ascontiguousarray(heatmap, dtype=np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR)
 
 
-def artifact_share(heatmap: np.ndarray, scale: float) -> float:
-    """Percent (0 … 100) of the face box in which a heatmap, float (h, w), is at or above half of `scale` (> 0)."""
-    return float(100 * np.mean(upsample_heatmap(heatmap, 56) >= scale / 2))
+def artifact_share(heatmap: np.ndarray, scale: float, threshold: float = THRESHOLD) -> float:
+    """Percent (0 … 100) of the face's cells that are painted: heat above 0 and at or above `threshold` of `scale`.
+
+    heatmap: float (h, w); scale > 0. The cells are the 22 × 22 of a crop, however large the face is in its picture.
+    """
+    cells = upsample_heatmap(heatmap, CELLS)
+    return float(100 * np.mean((cells > 0) & (cells >= threshold * scale)))
 
 
 def paint_heat(
@@ -253,10 +259,15 @@ def _weights(values: np.ndarray, scale: float, opacity: float, threshold: float)
     return np.where((share > 0) & (share >= threshold), np.round(256 * share * opacity), 0).astype(np.uint16)
 
 
+@functools.lru_cache(64)
+def _reds(pixels: int) -> np.ndarray:
+    """A flat row of `pixels` in the colour of heat, uint16."""
+    return np.tile(np.array(HEAT, np.uint16), pixels)
+
+
 def _redden(rows: np.ndarray, weights: np.ndarray) -> None:
     """Blend red into flat RGB rows (h, 3 w), uint8, in place; weights uint16 (3 w,) or (h, 3 w), 0 … 256."""
-    red = np.tile(np.array(HEAT, np.uint16), weights.shape[-1] // 3)
-    rows[:] = (rows * (256 - weights) + red * weights) >> 8  # at most 255 * 256: fits 16 bits
+    rows[:] = (rows * (256 - weights) + _reds(weights.shape[-1] // 3) * weights) >> 8  # at most 255 * 256: fits 16 bits
 
 
 def resized(picture: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -42,9 +42,19 @@ def _frame_sizes(width: int, cards: int) -> tuple[int, int, int, int]:
 
 
 def face_sheet(
-    face: Any, scale: float, count: int = 8, width: int = 1280, verdict: str = "", label: str = "", who: str = "The "
+    face: Any,
+    scale: float,
+    worth: str,
+    count: int = 8,
+    width: int = 1280,
+    verdict: str = "",
+    label: str = "",
+    who: str = "The ",
 ) -> np.ndarray:
-    """Crops of the most telling frames of a face, each beside the same with its evidence: uint8 RGB (H, width, 3)."""
+    """Crops of the most telling frames of a face, each beside the same with its evidence: uint8 RGB (H, width, 3).
+
+    worth: how well the heat points, one line of ASCII.
+    """
     chosen = telling_frames(face, count)
     wide = _frame_sizes(width, max(len(chosen), 1))[3]
     half = (wide - 2) // 2
@@ -53,10 +63,10 @@ def face_sheet(
         crop = draw.resized(face.clip.frames[row], half, half)
         pair = np.full((half, wide, 3), 255, np.uint8)
         pair[:, :half] = pair[:, wide - half :] = crop
-        pair[:, wide - half :] = draw.overlay_heatmap(crop, face.heatmaps[row], scale, cell=max(6.0, half / 22))
+        pair[:, wide - half :] = draw.overlay_heatmap(crop, face.heatmaps[row], scale, cell=max(6.0, half / draw.CELLS))
         cards.append((pair, float(face.track.times[row]), float(face.frame_scores[row])))
     note = f"{who}most telling frames. Left: as found. Right: in red what weighed towards fake, one scale for the clip."
-    return _lay_out(cards, width, verdict, label, note)
+    return _lay_out(cards, width, verdict, label, note, worth)
 
 
 def plain_sheet(
@@ -72,10 +82,10 @@ def plain_sheet(
 
 
 def _lay_out(
-    cards: list[tuple[np.ndarray, float, float]], width: int, verdict: str, label: str, note: str
+    cards: list[tuple[np.ndarray, float, float]], width: int, verdict: str, label: str, note: str, worth: str = ""
 ) -> np.ndarray:
     size, pad, across, wide = _frame_sizes(width, max(len(cards), 1))
-    head, foot = round(2.6 * size), round(2.0 * size)
+    head, foot = round((4.2 if worth else 2.6) * size), round(2.0 * size)
     tall = max((card.shape[0] for card, _, _ in cards), default=0)
     sheet = np.full((head + -(-len(cards) // across) * (tall + foot) + pad, width, 3), 255, np.uint8)
     left = pad
@@ -85,6 +95,8 @@ def _lay_out(
         draw.put_text(sheet, verdict, (2 * pad, round(1.65 * size)), size + 2, draw.INK, True)
     note_size = draw.fitting_size(note, width - left - 2 * pad, size)
     draw.put_text(sheet, note, (left + pad, round(1.6 * size)), note_size, GREY)
+    worth_size = draw.fitting_size(worth, width - 2 * pad, size)
+    draw.put_text(sheet, worth, (pad, round(3.4 * size)), worth_size, GREY)
     for number, (card, time, score) in enumerate(cards):
         x, y = pad + (number % across) * (wide + pad), head + (number // across) * (tall + foot)
         sheet[y : y + card.shape[0], x : x + card.shape[1]] = card

@@ -28,7 +28,7 @@ def _plain_recurrence(cuda: bool) -> Iterator[None]:
 
 
 def grad_cam(
-    net: SpotterNet, frames: torch.Tensor, valid: torch.Tensor
+    net: SpotterNet, frames: torch.Tensor, valid: torch.Tensor, target: str = "clip"
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """One forward, and one backward no deeper than the last convolution, for all clips and frames at once.
 
@@ -36,8 +36,11 @@ def grad_cam(
     Returns clip logits (B, 2), frame logits (B, T) and heatmaps (B, T, 7, 7) ≥ 0 in raw units, 0 where not valid.
     Selvaraju et al., *Grad-CAM*, ICCV 2017: ReLU(Σ_k α_k A_k) with α_k the mean over the cells of ∂y/∂A_k. A is the map
     that is pooled (after the last convolution's norm and activation); y is the fake logit minus the real logit,
-    whatever the verdict, so that heat always means "evidence of manipulation".
+    whatever the verdict, so that heat always means "evidence of manipulation". target: "clip"; "frame" puts the frame
+    head's logits in y's place, each of which knows its own frame alone. Raises `ValueError` for another.
     """
+    if target not in ("clip", "frame"):
+        raise ValueError(f'target is "clip" or "frame", not {target!r}')
     pictures = frames[valid].contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
         maps = net.feature_maps(pictures).float()
@@ -46,17 +49,18 @@ def grad_cam(
         features = maps.new_zeros(*valid.shape, FEATURES)
         features[valid] = maps.mean((2, 3))
         logits = net.clip_logits(features, valid)
-        (gradient,) = torch.autograd.grad((logits[:, 1] - logits[:, 0]).sum(), maps)
+        frame_logits = net.frame_logits(features) * valid
+        explained = logits[:, 1] - logits[:, 0] if target == "clip" else frame_logits
+        (gradient,) = torch.autograd.grad(explained.sum(), maps)
     with torch.no_grad():
         heat = torch.relu((gradient.mean((2, 3), keepdim=True) * maps).sum(1))
         heatmaps = heat.new_zeros(*valid.shape, *heat.shape[1:])
         heatmaps[valid] = heat
-        frame_logits = net.frame_logits(features.detach()) * valid
-    return logits.detach(), frame_logits, heatmaps
+    return logits.detach(), frame_logits.detach(), heatmaps
 
 
 def explain_clips(
-    detector: Detector, clips: np.ndarray, valid: np.ndarray, batch: int = 2
+    detector: Detector, clips: np.ndarray, valid: np.ndarray, batch: int = 2, target: str = "clip"
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Raw logits and heatmaps of uint8 RGB clips (N, T, 224, 224, 3) with valid bool (N, T).
 
@@ -72,7 +76,7 @@ def explain_clips(
         rows = usable[start : start + batch]
         mask = torch.from_numpy(valid[rows]).to(detector.device)
         frames = normalise(torch.from_numpy(clips[rows]).to(detector.device).permute(0, 1, 4, 2, 3))
-        logits, frame_logits, heatmaps = grad_cam(detector.net, frames, mask)
+        logits, frame_logits, heatmaps = grad_cam(detector.net, frames, mask, target)
         whole[rows] = (logits[:, 1] - logits[:, 0]).cpu().numpy()
         each[rows] = torch.where(mask, frame_logits, torch.nan).cpu().numpy()
         heat[rows] = heatmaps.cpu().numpy()

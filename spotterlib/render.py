@@ -16,7 +16,7 @@ import numpy as np
 
 from . import _draw as draw
 from ._draw import OPACITY, THRESHOLD, artifact_share, overlay_heatmap, upsample_heatmap
-from ._page import page_html
+from ._page import heat_note, page_html
 from ._sheet import face_sheet, plain_sheet, telling_frames
 from .project import VideoError, atomic_path, output_path
 from .video import iterate_frames, read_frames, write_video
@@ -110,7 +110,10 @@ def _caption(report: ScanReport, shape: tuple[int, int]) -> _Caption:
         places = [(pad + number % columns * (width // columns), number // columns) for number in range(len(widest))]
     row = places[-1][1]
     timeline, line = round(1.8 * size), round(1.6 * size)
-    tall = timeline + pad + (row + 1) * line + pad // 2
+    worth = heat_note(report.checkpoint)[0]
+    worth_size = draw.fitting_size(worth, width - 2 * pad, max(9, round(0.8 * size)))
+    told = worth_size >= 8  # smaller letters on a picture that small could not be read
+    tall = timeline + pad + (row + 1) * line + (round(1.5 * worth_size) if told else pad // 2)
     strip = np.empty((tall + (height + tall) % 2, width, 3), np.uint8)
     strip[:] = draw.SOOT
     strip[:timeline] = draw.draw_timeline(draw.score_columns(report.times, report.frame_scores, width, end), timeline)
@@ -119,10 +122,15 @@ def _caption(report: ScanReport, shape: tuple[int, int]) -> _Caption:
     corner = (x + draw.text_width(widest[0], size, True) + pad // 2, y + round(0.35 * size))
     cv2.rectangle(strip, (x - pad // 2, y - round(0.95 * size)), corner, draw.VERDICTS[report.label], -1)
     draw.put_text(strip, widest[0], (x, y), size, draw.INK, True)
+    if told:
+        draw.put_text(strip, worth, (pad, tall - round(0.6 * worth_size)), worth_size, draw.PALE)
     return _Caption(shape, size, spots, strip, timeline)
 
 
-def _draw(report: ScanReport, index: int, image: np.ndarray, caption: _Caption) -> np.ndarray:
+def _draw(
+    report: ScanReport, index: int, image: np.ndarray, caption: _Caption, evidence: list[Evidence], row: int
+) -> np.ndarray:
+    """One frame with its strip. evidence: of each face at several moments, of which `row` is this frame's."""
     height, width = image.shape[:2]
     canvas = np.empty((height + len(caption.strip), width, 3), np.uint8)
     canvas[:height], canvas[height:] = image, caption.strip
@@ -131,21 +139,21 @@ def _draw(report: ScanReport, index: int, image: np.ndarray, caption: _Caption) 
     thick = max(1, round(min(height, width) / 160))
     state, share = "no face", None
     for number in reversed(range(len(report.faces))):  # the deciding face last, on top
-        seen = evidence_at(report.faces[number], np.array([time]))
+        seen = evidence[number]
         if number == 0:
-            state = "face found" if seen.seen[0] else "no face" if seen.examined[0] else "not examined"
-        if not seen.seen[0]:
+            state = "face found" if seen.seen[row] else "no face" if seen.examined[row] else "not examined"
+        if not seen.seen[row]:
             continue
-        box = seen.boxes[0]
-        cell = float(np.clip((box[2] - box[0]) / 22, 6, 16))
-        draw.paint_heat(picture, seen.heatmaps[0], report.heatmap_scale, box, OPACITY, THRESHOLD, "grid", cell)
+        box, heat = seen.boxes[row], seen.heatmaps[row]
+        cell = float(np.clip((box[2] - box[0]) / draw.CELLS, 6, 16))
+        draw.paint_heat(picture, heat, report.heatmap_scale, box, OPACITY, THRESHOLD, "grid", cell)
         corners = [round(float(edge)) for edge in box]
         color, wide = (draw.BOX, thick) if number == 0 else (draw.OTHER_BOX, max(1, thick // 2))
         cv2.rectangle(picture, tuple(corners[:2]), (corners[2] - 1, corners[3] - 1), color, wide)
         if len(report.faces) > 1:
             draw.put_tag(picture, str(number + 1), corners[0], corners[1], caption.size, color)
         if number == 0:
-            share = artifact_share(seen.heatmaps[0], report.heatmap_scale)
+            share = artifact_share(heat, report.heatmap_scale)
     at = (time + draw.end_of(report.times) / max(len(report.times), 1) / 2) / draw.end_of(report.times)
     draw.put_mark(strip[: caption.timeline], at)
     for text, (x, y) in zip(_fields(report, index, state, share)[1:], caption.spots[1:], strict=True):
@@ -163,18 +171,28 @@ def draw_frame(report: ScanReport, index: int, image: np.ndarray) -> np.ndarray:
     """
     if not 0 <= index < len(report.times):
         raise IndexError(f"frame {index}: {Path(report.video).name} has frames 0 to {len(report.times) - 1}")
-    return _draw(report, index, image, _caption(report, image.shape[:2]))
+    evidence = [evidence_at(face, report.times[index : index + 1]) for face in report.faces]
+    return _draw(report, index, image, _caption(report, image.shape[:2]), evidence, 0)
+
+
+_BLOCK = (
+    128  # frames whose evidence is looked up together: quicker than one by one, and no more memory for a long video
+)
 
 
 def _drawn_frames(report: ScanReport) -> Iterator[np.ndarray]:
     changed = VideoError(f"{report.video} is not the video that was scanned (frames differ). Scan it again.")
-    caption, index = None, -1
+    caption, index, evidence = None, -1, []
     for index, _, image in iterate_frames(report.video):
         if index >= len(report.times):
             raise changed
         if caption is None or caption.shape != image.shape[:2]:
             caption = _caption(report, image.shape[:2])
-        yield _draw(report, index, image, caption)
+        row = index % _BLOCK
+        if row == 0:
+            moments = report.times[index : index + _BLOCK]
+            evidence = [evidence_at(face, moments) for face in report.faces]
+        yield _draw(report, index, image, caption, evidence, row)
     if index + 1 < len(report.times):
         raise changed
 
@@ -201,7 +219,8 @@ def contact_sheet(report: ScanReport, count: int = 8, width: int = 1280, face: i
     verdict, label = _verdict(report), report.label
     if report.faces:
         who = f"Face {face + 1} of {len(report.faces)}, " if len(report.faces) > 1 else "The "
-        return face_sheet(report.faces[face], report.heatmap_scale, count, width, verdict, label, who)
+        worth = heat_note(report.checkpoint)[0]
+        return face_sheet(report.faces[face], report.heatmap_scale, worth, count, width, verdict, label, who)
     wanted = np.unique(np.linspace(0, max(len(report.times) - 1, 0), count).round().astype(int))
     found = read_frames(report.video, wanted)
     pictures = [(float(report.times[index]), found[index]) for index in sorted(found)]

@@ -20,7 +20,7 @@ import numpy as np
 from IPython.display import display
 
 from . import _draw as draw
-from ._page import certainty, describe
+from ._page import certainty, describe, heat_note
 from ._sheet import face_sheet
 from .project import SpotterError, atomic_path, output_path
 from .render import (
@@ -54,7 +54,8 @@ def _verdict_html(report: Any) -> str:
 
 
 def _show_picture(picture: np.ndarray, text: str) -> None:
-    """Show uint8 RGB (H, W, 3) with `text` as its alternative; every viewer of notebooks shows it."""
+    """Show `text` and uint8 RGB (H, W, 3) with the text as its alternative; every viewer of notebooks shows both."""
+    display({"text/html": f'<p style="max-width:{SHOWN}px">{escape(text)}</p>', "text/plain": text}, raw=True)
     jpeg = base64.b64encode(draw.encode_jpeg(picture)).decode("ascii")
     display({"image/jpeg": jpeg, "text/plain": text}, metadata={"image/jpeg": {"alt": text}}, raw=True)
 
@@ -94,6 +95,7 @@ class FrameScrubber:
             top = float(self.faces[0].heatmaps.max(initial=0))
             self.scale, self.end = top if top > 0 else 1.0, draw.end_of(self.faces[0].track.times)
         self.rows = [draw.kept_rows(face, KEPT) for face in self.faces]
+        self.worth = heat_note(self.report.checkpoint if self.report is not None else {})
 
     def picture(
         self, face: int, row: int, opacity: float = OPACITY, threshold: float = THRESHOLD, style: str = "grid"
@@ -125,11 +127,11 @@ class FrameScrubber:
                 draw.put_text(canvas, "no face found here", (start, SIDE // 2), 15, draw.PALE)
         return canvas
 
-    def caption(self, face: int, row: int) -> str:
+    def caption(self, face: int, row: int, threshold: float = THRESHOLD) -> str:
         """What stands below the picture of one row of a face's grid, as HTML."""
         one = self.faces[face]
         score, found = one.frame_scores[row], bool(one.track.valid[row])
-        share = f"{artifact_share(one.heatmaps[row], self.scale):.0f} %" if found else "–"
+        share = f"{artifact_share(one.heatmaps[row], self.scale, threshold):.0f} %" if found else "–"
         fields = {
             "frame": f"{one.track.frames[row]}",
             "time": f"{one.track.times[row]:.2f} s",
@@ -170,15 +172,18 @@ class FrameScrubber:
             how = (opacity.value, threshold.value, style.value, timeline)
             return [draw.encode_jpeg(self._picture(face.value, row, *how)) for row in chosen]
 
+        def captions() -> list[str]:
+            return [self.caption(face.value, row, threshold.value) for row in self.rows[face.value]]
+
         def fill() -> None:
-            captions = [widgets.HTML(self.caption(face.value, row)) for row in self.rows[face.value]]
             size = widgets.Layout(width=f"{SHOWN}px", height=f"{round(SHOWN * (SIDE + 2 + STRIP) / (2 * SIDE + 2))}px")
             images = [widgets.Image(value=jpeg, format="jpeg", layout=size) for jpeg in pictures()]
-            stack.children = [widgets.VBox(pair) for pair in zip(images, captions, strict=True)]
+            texts = [widgets.HTML(text) for text in captions()]
+            stack.children = [widgets.VBox(pair) for pair in zip(images, texts, strict=True)]
 
         def repaint(_: Any) -> None:
-            for pair, jpeg in zip(stack.children, pictures(), strict=True):
-                pair.children[0].value = jpeg
+            for pair, jpeg, text in zip(stack.children, pictures(), captions(), strict=True):
+                pair.children[0].value, pair.children[1].value = jpeg, text
 
         def change_face(_: Any) -> None:
             time = self.faces[shown_face[0]].track.times[self.rows[shown_face[0]][slider.value]]
@@ -202,7 +207,8 @@ class FrameScrubber:
         head = [widgets.HTML(_verdict_html(self.report))] if self.report is not None else []
         wrapped = widgets.Layout(flex_flow="row wrap", width="720px")
         settings = widgets.HBox([*tuned, style, opacity, threshold], layout=wrapped)
-        box = widgets.VBox([*head, stack, widgets.HBox([play, slider]), settings])
+        said = f'<div style="line-height:1.4;color:#5c636d;max-width:{SHOWN}px">{escape(self.worth[1])}</div>'
+        box = widgets.VBox([*head, stack, widgets.HBox([play, slider]), settings, widgets.HTML(said)])
         return ScrubberView(box, play, slider, stack, opacity, threshold, style, face)
 
     def sheet(self) -> tuple[np.ndarray, str]:
@@ -211,7 +217,7 @@ class FrameScrubber:
             return contact_sheet(self.report), describe(self.report)
         seen = int(self.faces[0].track.valid.sum())
         words = f"The most telling of {seen} frames with a face, each beside its evidence."
-        return face_sheet(self.faces[0], self.scale), words
+        return face_sheet(self.faces[0], self.scale, self.worth[0]), words
 
     def _ipython_display_(self) -> None:
         if self.faces:

@@ -72,6 +72,19 @@ def test_heat_is_captums_grad_cam(detector, pictures, valid, explained, clip):
     assert logits[clip] == pytest.approx(float(model(frames).detach()[0]), rel=1e-4, abs=1e-5)
 
 
+def test_the_frame_heads_heat_is_its_class_activation_map(detector, pictures, valid):
+    """A linear head on pooled maps: its Grad-CAM is its weights on the maps, whatever the other frames are."""
+    _, _, heat = explain_clips(detector, pictures, valid, target="frame")
+    frames = normalise(torch.from_numpy(pictures[valid]).permute(0, 3, 1, 2))
+    with torch.no_grad():
+        maps = detector.net.feature_maps(frames)
+        weights = detector.net.frame_head[-1].weight[0]
+        expected = torch.relu((weights[None, :, None, None] * maps).sum(1) / 49).numpy()
+    assert heat[valid] == pytest.approx(expected, rel=1e-3, abs=1e-5 * float(expected.max()))
+    with pytest.raises(ValueError, match="not 'face'"):
+        explain_clips(detector, pictures, valid, target="face")
+
+
 def test_shapes_types_and_nothing_where_nothing_is(explained, valid):
     logits, frame_logits, heat = explained
     assert (logits.shape, frame_logits.shape, heat.shape) == ((2,), (2, T), (2, T, 7, 7))

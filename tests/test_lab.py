@@ -10,9 +10,11 @@ import subprocess
 import urllib.error
 import urllib.request
 
+import nbformat
 import pytest
 
 from spotterlib.project import ROOT
+from spotterlib.runner import export_html, run_notebook
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium (apt-get install chromium)")
 
@@ -59,21 +61,121 @@ def test_it_opens_on_the_notebooks(lab):
         urllib.request.urlopen(f"{lab[0]}/api/contents/notebooks")
 
 
-def test_stepping_through_the_split_in_the_browser(lab):
+@pytest.fixture(scope="module")
+def browser():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 1300, "height": 900})
-        page.set_default_timeout(240_000)
-        page.goto(f"{lab[0]}/doc/tree/notebooks/01_split.ipynb?token=spotter")
-        page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell")
-        page.wait_for_function("window.jupyterapp.commands.hasCommand('notebook:run-all-cells')")
-        page.wait_for_function(
-            "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
-        )
-        page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
-        page.wait_for_selector("text=No leak: no person")
-        assert page.locator(".jp-OutputArea-output img").count() >= 1
-        assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
-        browser.close()
+        started = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()
+
+
+def run_all(browser, lab, notebook, troubles):
+    """Open a notebook, by its path under the clone, in JupyterLab and run all its cells; errors go to `troubles`."""
+    page = browser.new_page(viewport={"width": 1300, "height": 1000})
+    page.set_default_timeout(120_000)
+    page.goto(f"{lab[0]}/doc/tree/{notebook}?token=spotter")
+    page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell")
+    page.wait_for_function("window.jupyterapp.commands.hasCommand('notebook:run-all-cells')")
+    page.wait_for_function("window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'")
+    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    return page
+
+
+def test_stepping_through_the_split_in_the_browser(lab, browser):
+    page = run_all(browser, lab, "notebooks/01_split.ipynb", [])
+    page.wait_for_selector("text=No leak: no person")
+    assert page.locator(".jp-OutputArea-output img").count() >= 1
+    assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    page.close()
+
+
+SHOWN = "[...document.querySelectorAll('.jupyter-widgets img.widget-image')].find((image) => image.offsetParent)"
+
+STEP = (
+    "async () => {  // ms from a key pressed on the slider to another picture drawn\n"
+    f"const shown = () => {SHOWN};"
+    """
+    const handle = [...document.querySelectorAll('.noUi-handle')].find((one) => one.offsetParent);
+    const before = shown(), begun = performance.now();
+    handle.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowLeft', bubbles: true}));
+    while (shown() === before || !shown()?.complete) await new Promise(requestAnimationFrame);
+    return performance.now() - begun;
+}"""
+)
+
+
+@pytest.fixture
+def own_copy(clips, tmp_path):
+    """05 under the clone, with two people to inspect and its files out of the way."""
+    notebook = nbformat.read(ROOT / "notebooks" / "05_inspect.ipynb", as_version=4)
+    given = {"video": clips / "two.mp4", "compare": clips / "face.mp4", "out": tmp_path}
+    cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    cell.source += "".join(f'\n{name} = "{path}"' for name, path in given.items())
+    copy = ROOT / "runs" / f"test_lab_{os.getpid()}.ipynb"
+    copy.parent.mkdir(exist_ok=True)
+    nbformat.write(notebook, copy)
+    yield f"runs/{copy.name}"
+    copy.unlink()
+
+
+def test_scrubbing_in_the_browser(lab, browser, own_copy):
+    """The slider, its keys, Play, opacity and the choice of a face change the picture, and nothing complains."""
+    troubles = []
+    page = run_all(browser, lab, own_copy, troubles)
+    page.locator(".jp-OutputArea-output", has_text="'inspected'").wait_for()
+    assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    page.locator(".noUi-handle").first.scroll_into_view_if_needed()
+    page.wait_for_function(f"{SHOWN}?.complete")
+    said = lambda: page.evaluate(f"{SHOWN}.parentElement.innerText")  # noqa: E731
+    place = lambda: page.evaluate(f"{SHOWN}.getAttribute('src')")  # noqa: E731
+    assert "time" in said() and "score" in said() and "found" in said()
+    assert page.get_by_text("the red").first.is_visible()
+
+    page.locator(".noUi-handle").first.focus()
+    page.keyboard.press("End")
+    last = said()
+    page.keyboard.press("ArrowLeft")
+    assert said() != last
+    steps = sorted(page.evaluate(STEP) for _ in range(7))
+    assert steps[3] < 250, "60 ms on a quiet machine; this one may be busy"
+    before = said()
+    page.get_by_role("button", name="Play").or_(page.locator(".widget-play button")).first.click()
+    page.wait_for_function(f"(before) => {SHOWN}.parentElement.innerText !== before", arg=before)
+    page.locator(".widget-play button").nth(0).click()
+
+    drawn = place()
+    opacity = page.locator(".widget-inline-hbox", has_text="Opacity").locator(".noUi-handle")
+    opacity.focus()
+    page.keyboard.press("Home")
+    page.wait_for_function(f"(drawn) => {SHOWN}.getAttribute('src') !== drawn", arg=drawn)
+    drawn = place()
+    page.locator(".widget-dropdown", has_text="Face").locator("select").select_option("2")
+    page.wait_for_function(f"(drawn) => {SHOWN} && {SHOWN}.getAttribute('src') !== drawn", arg=drawn)
+    assert troubles == []
+    page.close()
+
+
+def test_the_page_of_an_executed_notebook_from_disk(browser, own_copy, tmp_path):
+    """Without kernel, widget manager or network the page of 05 still plays: the small player is in it."""
+    page_file = export_html(run_notebook(ROOT / own_copy, tmp_path / "05.ipynb"), tmp_path / "05.html")
+    context = browser.new_context(offline=True)
+    page, troubles = context.new_page(), []
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.goto(page_file.as_uri())
+    player = page.frame_locator("iframe[title=Report]")
+    player.locator("#slider").focus()
+    page.keyboard.press("Home")
+    first = player.locator("#caption").inner_text()
+    page.keyboard.press("ArrowRight")
+    assert player.locator("#caption").inner_text() != first and "time 0.00 s" in first.replace("\n", " ")
+    player.locator("#play").click()
+    player.locator("#play", has_text="Pause").wait_for()
+    shown = player.locator("#caption").inner_text()
+    player.locator("#caption", has_not_text=shown.splitlines()[1]).wait_for()
+    assert page.locator(".jp-OutputArea-output p", has_text="Verdict").count() >= 1, "the sheet's words"
+    assert troubles == []
+    context.close()

@@ -74,6 +74,7 @@ def test_half_the_value_is_painted_weaker():
     assert (redness(half, plain) < redness(full, plain)).all()
 
 
+@settings(deadline=None)
 @given(value=st.floats(0, 0.149))
 def test_nothing_under_the_threshold_nor_without_heat(value):
     plain = np.full((40, 40, 3), 77, np.uint8)
@@ -123,10 +124,21 @@ def test_artifact_share():
     assert render.artifact_share(np.ones((7, 7)), 1.0) == 100
     half = np.zeros((8, 8))
     half[:, :4] = 1
-    assert render.artifact_share(half, 1.0) == pytest.approx(50, abs=1)
-    assert render.artifact_share(half, 2.5) == 0
+    assert render.artifact_share(half, 1.0) == pytest.approx(50, abs=5)
+    assert render.artifact_share(half, 2.5, 0.5) == 0
+    assert render.artifact_share(half, 2.5, 0.3) < render.artifact_share(half, 2.5, 0.1)
 
 
+def test_artifact_share_is_what_is_painted():
+    heatmap = make_face().heatmaps[20]
+    plain = np.full((22 * 10, 22 * 10, 3), 90, np.uint8)
+    for threshold in (0.0, 0.15, 0.6):
+        painted = redness(render.overlay_heatmap(plain, heatmap, 4.0, None, 1.0, threshold, "grid", 10), plain) > 0
+        cells = painted.reshape(22, 10, 22, 10)[:, 5, :, 5]
+        assert render.artifact_share(heatmap, 4.0, threshold) == pytest.approx(100 * cells.mean())
+
+
+@settings(deadline=None)
 @given(size=st.integers(1, 90), value=st.floats(0, 100))
 def test_upsampling_keeps_a_constant(size, value):
     up = render.upsample_heatmap(np.full((7, 7), value), (size, 2 * size))
@@ -302,6 +314,7 @@ def test_another_video_under_the_same_name(tmp_path, frames):
 # --- the sheet -------------------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(count=st.integers(1, 40))
 def test_telling_frames(count):
     face = make_face()
