@@ -129,7 +129,8 @@ def test_scrubbing_in_the_browser(lab, browser, own_copy):
     page.locator(".jp-OutputArea-output", has_text="'inspected'").wait_for()
     assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
     page.locator(".noUi-handle").first.scroll_into_view_if_needed()
-    page.wait_for_function(f"{SHOWN}?.complete")
+    # JupyterLab renders what scrolls into view a moment later
+    page.wait_for_function(f"{SHOWN}?.complete && {SHOWN}.parentElement.innerText.includes('time')")
     said = lambda: page.evaluate(f"{SHOWN}.parentElement.innerText")  # noqa: E731
     place = lambda: page.evaluate(f"{SHOWN}.getAttribute('src')")  # noqa: E731
     assert "time" in said() and "score" in said() and "found" in said()

@@ -73,7 +73,7 @@ def test_a_fake_differs_from_its_scene_under_the_mask_alone(people, method):
     assert fake.shape == scene.shape and mask.shape == fake.shape[:3] and 0 <= crf <= 51
     changed = (fake != scene).any(axis=3)
     assert not changed[mask == 0].any()
-    assert changed[mask > 0.9].mean() > 0.5
+    assert changed[mask > 0.9 * mask.max()].mean() > 0.5  # a blend may be three quarters strong at its core
     assert mask.min() >= 0 and mask.max() <= 1
     share = (mask > 0.5).mean(axis=(1, 2))
     assert (share > 0.02).all() and (share < 0.5).all()

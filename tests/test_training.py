@@ -569,5 +569,6 @@ def test_two_processes_train_as_one_does(tmp_path):
         for name in ("train_loss", "val_loss"):
             assert b[name] == pytest.approx(a[name], abs=1e-4), (name, alone, shared)
     state = [torch.load(tmp_path / name / "last.pt", weights_only=True)["net"] for name in ("one", "two")]
-    moved = max(float((state[0][key].float() - state[1][key].float()).abs().max()) for key in state[0])
-    assert moved < 5e-4, "five steps of 1e-4 move a weight that far when only its sign is known"
+    apart = torch.cat([(state[0][key].float() - state[1][key].float()).abs().flatten() for key in state[0]])
+    # Adam takes a full step of 1e-4 on the sign of a gradient that is nothing but rounding
+    assert (apart < 1e-4).float().mean() > 0.999 and apart.max() < 2 * 6 * 1e-4, "six steps, at most in opposite ways"
