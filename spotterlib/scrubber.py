@@ -20,9 +20,10 @@ import numpy as np
 from IPython.display import display
 
 from . import _draw as draw
+from ._drop import DropBox
 from ._page import certainty, describe, heat_note
 from ._sheet import face_sheet
-from .project import SpotterError, atomic_path, output_path
+from .project import SpotterError
 from .render import (
     OPACITY,
     THRESHOLD,
@@ -246,37 +247,36 @@ def examine(path: str | os.PathLike[str], checkpoint: Any = None, device: str = 
 
 
 class ScanBox(widgets.VBox):
-    """A box in a notebook: name a video or choose a file, press Scan, and see the verdict with its evidence.
+    """A box in a notebook: drop or name a video, press Scan, and see the verdict with its evidence.
 
-    The diagnostic video and the page to hand on go to `runs/`, uploads to `runs/uploads/`. Without a browser (a run by
-    papermill) it is merely shown. `report` holds the last `ScanReport`.
+    The diagnostic video and the page to hand on go to `runs/`, what is dropped to `runs/uploads/`. Without a browser (a
+    run by papermill) it is merely shown. `report` holds the last `ScanReport`.
     """
 
     def __init__(self) -> None:
-        self.path = widgets.Text(placeholder="path of a video on this machine", layout=widgets.Layout(width="420px"))
+        hint = "or the path of a video on this machine"
+        self.path = widgets.Text(placeholder=hint, layout=widgets.Layout(width="420px"))
         kinds = "video/*,.mkv,.avi,.mpg,.mpeg,.wmv,.flv,.ts"
-        self.upload = widgets.FileUpload(accept=kinds, multiple=False, description="or choose a file")
-        self.upload.layout.width = "170px"
+        self.drop = DropBox(accept=kinds)
+        self.drop.observe(self._arrived, "file")
         self.button = widgets.Button(description="Scan", button_style="primary", layout=widgets.Layout(width="90px"))
         self.state = widgets.HTML()
         self.output = widgets.Output()
         self.report: ScanReport | None = None
         self.button.on_click(self._scan)
-        row = widgets.HBox([self.path, self.upload, self.button], layout=widgets.Layout(flex_flow="row wrap"))
-        super().__init__([row, self.state, self.output])
+        row = widgets.HBox([self.path, self.button], layout=widgets.Layout(flex_flow="row wrap"))
+        super().__init__([self.drop, row, self.state, self.output])
+
+    def _arrived(self, change: dict) -> None:
+        if change["new"] is not None:
+            self.path.value = ""  # what came last is meant
 
     def chosen(self) -> Path | str:
-        """The video named, else the file chosen, kept under `runs/uploads/`. Raises `SpotterError` for neither."""
-        if self.path.value.strip():
-            return self.path.value.strip()
-        if not self.upload.value:
-            raise SpotterError("Nothing to scan yet: type the path of a video, or choose a file.")
-        file = self.upload.value[0]
-        name = Path(file["name"].replace("\\", "/")).name
-        target = output_path(Path("runs/uploads") / (name if name not in ("", ".", "..") else "upload"))
-        with atomic_path(target) as temporary:
-            temporary.write_bytes(file["content"])
-        return target
+        """The video named, else the file that was dropped. Raises `SpotterError` for neither."""
+        named = self.path.value.strip() or self.drop.file
+        if not named:
+            raise SpotterError("Nothing to scan yet: drop a video on the box, or type the path of one.")
+        return named
 
     def _scan(self, _: Any) -> None:
         self.output.clear_output()

@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -21,6 +22,7 @@ from joblib import parallel_config
 from spotterlib import cache
 from spotterlib._claim import claimed
 from spotterlib.cache import cache_faces, load_cache_table, read_cache
+from spotterlib.manifest import build_manifest
 from spotterlib.project import DataError, VideoError
 
 NAMES = [f"{k}.mp4" for k in range(4)]
@@ -194,6 +196,41 @@ def test_all_workers_killed_in_the_middle(videos, undisturbed, tmp_path, monkeyp
     assert contents(tmp_path / "out") == undisturbed
     for end in begun:
         os.close(end)
+
+
+REAL_RUN = """
+import sys
+from spotterlib.cache import cache_faces
+from spotterlib.manifest import build_manifest
+
+def told(share):
+    print(share, flush=True)
+
+if __name__ == "__main__":
+    cache_faces(build_manifest(sys.argv[1]), sys.argv[2], workers=2, progress=told)
+"""
+
+
+def test_killed_with_its_worker_processes_on_real_videos(clips, tmp_path):
+    """SIGKILL for the run and joblib's processes together, when one of four videos is done; MTCNN and all."""
+    (tmp_path / "data" / "real").mkdir(parents=True)
+    for k in range(4):
+        shutil.copy2(clips / ("two.mp4" if k % 2 else "face.mp4"), tmp_path / "data" / "real" / f"{k}.mp4")
+    script = tmp_path / "run.py"
+    script.write_text(REAL_RUN)
+    command = [sys.executable, str(script), str(tmp_path / "data")]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(cache.__file__).parents[1])])}
+    run = subprocess.Popen(
+        [*command, str(tmp_path / "killed")], stdout=subprocess.PIPE, env=env, text=True, start_new_session=True
+    )
+    assert run.stdout.readline().strip() == "0.25"
+    os.killpg(run.pid, signal.SIGKILL)
+    assert run.wait() == -signal.SIGKILL
+    run.stdout.close()
+    assert not (tmp_path / "killed" / "cache.csv").exists()
+    subprocess.run([*command, str(tmp_path / "killed")], check=True, env=env, capture_output=True)
+    cache_faces(build_manifest(tmp_path / "data"), tmp_path / "whole")
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
 
 
 def test_a_claim_has_one_owner(tmp_path):

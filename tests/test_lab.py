@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import signal
@@ -9,8 +10,10 @@ import socket
 import subprocess
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 
 from spotterlib.project import ROOT
@@ -157,6 +160,51 @@ def test_scrubbing_in_the_browser(lab, browser, own_copy):
     page.locator(".widget-dropdown", has_text="Face").locator("select").select_option("2")
     page.wait_for_function(f"(drawn) => {SHOWN} && {SHOWN}.getAttribute('src') !== drawn", arg=drawn)
     assert troubles == []
+    page.close()
+
+
+DROP = """async ([box, name, bytes]) => {
+    const moved = new DataTransfer();
+    const code = Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0));
+    moved.items.add(new File([code], name, {type: 'video/mp4'}));
+    for (const type of ['dragenter', 'dragover', 'drop'])
+        box.dispatchEvent(new DragEvent(type, {bubbles: true, cancelable: true, dataTransfer: moved}));
+}"""
+
+
+@pytest.fixture
+def box_alone():
+    """A notebook of one cell, the box of 00 and 05, under the clone; what is made through it goes with it."""
+    source = "from spotterlib.scrubber import upload_box\n\nupload_box()"
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)], metadata=kernel)
+    file = ROOT / "runs" / f"test_drop_{os.getpid()}.ipynb"
+    file.parent.mkdir(exist_ok=True)
+    nbformat.write(notebook, file)
+    yield f"runs/{file.name}"
+    for made in [file, *(ROOT / "runs").rglob(f"{file.stem}[.-_]*")]:
+        made.unlink(missing_ok=True)
+
+
+def test_a_video_dropped_on_the_box_is_scanned(lab, browser, box_alone, clips, tmp_path):
+    """Dropped, then another one chosen, which is larger than what a message to a kernel may hold."""
+    troubles, name = [], Path(box_alone).stem
+    page = run_all(browser, lab, box_alone, troubles)
+    box = page.locator(".spotter-drop")
+    box.wait_for()
+    code = base64.b64encode((clips / "face.mp4").read_bytes()).decode()
+    page.evaluate(DROP, [box.element_handle(), f"{name}.mp4", code])
+    page.get_by_text(f"{name}.mp4 is here").wait_for()
+    kept = ROOT / "runs" / "uploads" / f"{name}.mp4"
+    assert kept.read_bytes() == (clips / "face.mp4").read_bytes()
+    page.get_by_role("button", name="Scan", exact=True).click()
+    page.get_by_text("Page to hand on").wait_for()
+    assert page.locator(".jupyter-widgets", has_text="Verdict").count() >= 1
+    big = tmp_path / f"{name}-big.mp4"
+    big.write_bytes(np.random.default_rng(0).bytes(200_000_000))
+    box.locator("input").set_input_files(big)
+    page.get_by_text(f"{big.name} is here (200.0 MB)").wait_for()
+    assert (kept.parent / big.name).read_bytes() == big.read_bytes() and troubles == []
     page.close()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
+import errno
+import io
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -173,10 +175,15 @@ def clone(tmp_path, monkeypatch):
     return tmp_path
 
 
-def given(box, name, content=b"video"):
-    file = {"name": name, "type": "video/mp4", "size": len(content), "content": memoryview(content)}
-    file["last_modified"] = datetime.datetime.now(datetime.UTC)
-    box.upload.set_trait("value", (file,))
+def dropped(box, name, content=b"video", piece=2):
+    """What the browser sends when a file is dropped, answering as it is asked; returns what it was told last."""
+    asked = []
+    box.drop.send = lambda message, *_: asked.append(message["from"])
+    box.drop._handle_custom_msg({"begin": name, "size": len(content)}, [])
+    while asked[-1] is not None and piece:
+        at = asked[-1]
+        box.drop._handle_custom_msg({"at": at}, [memoryview(content[at : at + piece])])
+    return asked
 
 
 def test_box_scans_the_path(report, monkeypatch, clone, shown):
@@ -195,11 +202,37 @@ def test_box_scans_the_path(report, monkeypatch, clone, shown):
 )
 def test_an_upload_stays_in_its_folder(clone, name, kept):
     box = ScanBox()
-    given(box, name)
+    box.path.value = "typed before.mp4"
+    assert dropped(box, name) == [0, 2, 4, None]
     assert box.chosen() == clone / "runs" / "uploads" / kept
-    assert box.chosen().read_bytes() == b"video"
+    assert box.chosen().read_bytes() == b"video" and "Press Scan" in box.drop.said
     box.path.value = "typed.mp4"
-    assert box.chosen() == "typed.mp4", "the path is what was asked for last and plainest"
+    assert box.chosen() == "typed.mp4", "what came last is meant"
+    assert [path.name for path in (clone / "runs" / "uploads").iterdir()] == [kept]
+
+
+def test_a_file_that_stops_half_way_is_none(clone):
+    box = ScanBox()
+    dropped(box, "half.mp4", piece=0)
+    assert box.drop.file is None and "0 %" in box.drop.said
+    box.drop._handle_custom_msg({"at": 3}, [memoryview(b"eo")])  # not what was asked for
+    dropped(box, "empty.mp4", b"")
+    assert box.chosen().read_bytes() == b""
+    assert [path.name for path in (clone / "runs" / "uploads").iterdir()] == ["empty.mp4"]
+
+
+def test_a_full_disk_is_said_in_the_box(clone, monkeypatch):
+    box = ScanBox()
+
+    class Full(io.BytesIO):
+        def write(self, _):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "open", lambda *_: Full())
+    assert dropped(box, "big.mp4") == [0, None]
+    assert "big.mp4 could not be kept (No space left on device)" in box.drop.said and box.drop.file is None
+    monkeypatch.undo()
+    assert list((clone / "runs" / "uploads").iterdir()) == []
 
 
 def test_what_a_user_can_mend_is_a_sentence(monkeypatch, clone):
@@ -217,5 +250,5 @@ def test_what_a_user_can_mend_is_a_sentence(monkeypatch, clone):
 
 
 def test_box_is_harmless_when_merely_shown(clone):
-    assert len(upload_box().children) == 3
+    assert len(upload_box().children) == 4
     assert list(Path(clone).iterdir()) == []

@@ -1,0 +1,78 @@
+"""A box in a notebook onto which a file is dropped; it arrives on the kernel's machine in pieces."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import anywidget
+import traitlets
+
+from .project import atomic_path, output_path
+
+_HINT = "Drop a video here, or click to choose one"
+
+
+class DropBox(anywidget.AnyWidget):
+    """Takes one file after another into `runs/uploads/`; `file` is the last one that arrived whole, else None.
+
+    A file that stops half way is left under a temporary name and goes with the next one or with the kernel. What goes
+    wrong with the disk is said in the box (`said`).
+    """
+
+    _esm = Path(__file__).with_name("_drop.js")
+    accept = traitlets.Unicode("").tag(sync=True)
+    said = traitlets.Unicode(_HINT).tag(sync=True)
+    file = traitlets.Instance(Path, allow_none=True)  # of the kernel alone
+
+    def __init__(self, accept: str = "") -> None:
+        super().__init__(accept=accept)
+        self._arriving: ExitStack | None = None
+        self._name, self._size = "", 0
+        self._part: BinaryIO | None = None
+        self.on_msg(self._receive)
+
+    def _receive(self, _: Any, content: dict, buffers: list) -> None:
+        """The browser says {begin: name, size} and then, each time it is told {from}, sends {at} with a piece."""
+        try:
+            if "begin" in content:
+                self._begin(str(content["begin"]), int(content["size"]))
+            elif self._part is not None and content.get("at") == self._part.tell():
+                self._part.write(buffers[0])
+            else:
+                return
+            self._go_on()
+        except OSError as error:
+            self._drop()
+            self.said = f"{self._name} could not be kept ({error.strerror}). Free some room, or type a path instead."
+            self.send({"from": None})
+
+    def _begin(self, name: str, size: int) -> None:
+        self._drop()
+        self.file, self._size = None, size
+        self._name = Path(name.replace("\\", "/")).name
+        if self._name in ("", ".", ".."):
+            self._name = "upload"
+        with ExitStack() as arriving:
+            self._final = output_path(Path("runs/uploads") / self._name)
+            temporary = arriving.enter_context(atomic_path(self._final))
+            self._part = arriving.enter_context(temporary.open("wb"))
+            self._arriving = arriving.pop_all()
+
+    def _go_on(self) -> None:
+        arrived = self._part.tell()
+        if arrived < self._size:
+            self.said = f"{self._name}: {100 * arrived // self._size} % of {self._size / 1e6:.1f} MB"
+            self.send({"from": arrived})
+            return
+        arriving, self._arriving, self._part = self._arriving, None, None
+        arriving.close()  # the whole file gets its name
+        self.file, self.said = self._final, f"{self._name} is here ({self._size / 1e6:.1f} MB). Press Scan."
+        self.send({"from": None})
+
+    def _drop(self) -> None:
+        """Forget what came of a file that did not arrive whole."""
+        arriving, self._arriving, self._part = self._arriving, None, None
+        if arriving is not None:
+            arriving.__exit__(InterruptedError, InterruptedError("not whole"), None)
