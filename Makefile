@@ -11,7 +11,7 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
 
-# --allow-root: as root (in a container) Jupyter wants it said; the message limit lets uploads of 200 MB through
+# --allow-root: as root (in a container) Jupyter wants it said; the message limit lets whole files of 200 MB through
 lab: $(VENV)/.demo
 	$(BIN)/jupyter lab --allow-root --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks \
 		--ServerApp.tornado_settings='{"websocket_max_message_size": 314572800}' --ServerApp.max_body_size=314572800 $(LAB_OPTIONS)
