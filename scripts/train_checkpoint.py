@@ -36,7 +36,7 @@ TEACH = ("bbaf2n", "brbk7n", "lbax4n", "lbbc2a", "lrwp9a")
 JUDGE = ("lwbsza", "pwij3p", "sbia1a", "sbwe5n", "swiz3n")
 """GRID's speakers: those that are trained on, and those that are only judged."""
 
-TEACHINGS, JUDGINGS = 30, 8
+TEACHINGS, JUDGINGS = 20, 8
 """How often each of them comes in an epoch, filmed anew every time: there are five of them to 787 portraits."""
 
 ALIKE = 12
@@ -116,22 +116,13 @@ def load(row: dict, rng: np.random.Generator | None, frames: int) -> Carrier:
 
 
 def alike(rows: list[dict]) -> dict[int, list[int]]:
-    """For each row the numbers of those whose faces may be pasted onto it.
-
-    A portrait takes the portraits most like it, in the shape of the face and its colours; a real video takes the other
-    people's videos, and as many portraits again.
-    """
+    """For each portrait the numbers of the portraits most like it: in the shape of the face and its colours."""
     stills = [number for number, row in enumerate(rows) if row.get("still")]
     looks = np.array([look(rows[number]) for number in stills])
     looks = (looks - looks.mean(0)) / looks.std(0)
     apart = np.linalg.norm(looks[:, None] - looks[None], axis=2)
     nearest = apart.argsort(axis=1)[:, 1 : ALIKE + 1]
-    donors = {number: [stills[k] for k in near] for number, near in zip(stills, nearest, strict=True)}
-    clips = [number for number, row in enumerate(rows) if not row.get("still")]
-    for number in clips:
-        others = [other for other in clips if rows[other]["group"] != rows[number]["group"]]
-        donors[number] = others + stills[number % 7 :: max(1, len(stills) // max(1, len(others)))]
-    return donors
+    return {number: [stills[k] for k in near] for number, near in zip(stills, nearest, strict=True)}
 
 
 def look(row: dict) -> np.ndarray:

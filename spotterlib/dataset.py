@@ -28,7 +28,7 @@ def draw_moments(rng: np.random.Generator | None, start: float, end: float, coun
     return np.linspace(start, start + length, count)
 
 
-FOREIGN = 1 / 2
+FOREIGN = 1 / 3
 """Share of the fakes that are made with another person's face, where there is one to take."""
 
 
@@ -39,7 +39,7 @@ class ClipDataset(Dataset):
     camera too, for a portrait was never a video. `load(row, rng, frames)` gives a row's Carrier of that many frames,
     its rng None without augment. selfblend: the chance that a real row brings a self-blended fake of itself, in the
     same batch and by the same camera. donors: names for a row's number the numbers of rows whose faces may be pasted
-    onto it; half the fakes of a row that has some are made so.
+    onto it; a third of the fakes of a row that has some are made so.
 
     An index is epoch · len + row: every draw comes from (seed, epoch, row) alone, whatever the order, the worker or the
     machine. An item is a list of (frames uint8 (T, 3, 224, 224), valid bool (T,), label 0 or 1, row).

@@ -3,9 +3,7 @@
 After Shiohara & Yamasaki, *Detecting Deepfakes with Self-Blended Images*, CVPR 2022 (arXiv 2204.08376), written from
 the published recipe and carried over to clips: one draw of mask, colour, warp and ratio a clip, with a small jitter a
 frame, for flicker and landmark jitter are traces of real deepfakes. Blend before the codec. Another person's face,
-aligned by landmarks and matched in colour, is what Li et al., *Face X-ray*, CVPR 2020 (arXiv 1912.13458) blend; some
-are joined in two bands, shading from below and detail from above, so that no seam is left (Burt & Adelson, *A
-multiresolution spline*, ACM Trans. Graphics 1983).
+aligned by landmarks and matched in colour, is what Li et al., *Face X-ray*, CVPR 2020 (arXiv 1912.13458) blend.
 """
 
 from __future__ import annotations
@@ -73,7 +71,6 @@ class Blend:
     flicker: float  # per-frame jitter of colour, relative
     jitter: float  # per-frame jitter of place, eye distances
     match: float  # 0…1: how far another person's face takes on the colours that it covers
-    band: float  # eye distances, or 0: another's face keeps only detail finer than this, its shading is the covered one
     seed: int  # of the per-frame jitters
 
 
@@ -114,7 +111,6 @@ def draw_blend(rng: np.random.Generator, region: str | None = None, least: float
         jitter=float(rng.choice([0.0, 0.008, 0.02])),
         match=float(rng.uniform(0.7, 1.0)),
         seed=int(rng.integers(2**31)),
-        band=float(rng.choice([0.0, 0.0, rng.uniform(0.2, 0.8)])),
     )
 
 
@@ -210,8 +206,6 @@ def self_blend(
         else:
             outside = _altered(frame, blend, flick, centre, unit, blend.seed + k)
         inside = _moved(inside, blend, centre, shake, unit)
-        if donor is not None and blend.band:
-            inside += cv2.GaussianBlur(outside - inside, (0, 0), blend.band * unit)
         mixed = outside + mask[..., None] * (inside - outside)
         fakes[k] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
         masks[k] = mask
