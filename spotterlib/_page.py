@@ -36,10 +36,11 @@ LIMITS = (
 
 
 def certainty(report: ScanReport) -> str:
-    """How sure: "93 % confidence"; "" for an undecided verdict, where a percentage would read as a decision."""
+    """How sure: "93 % confidence", 99 at most, for no network is certain; "" for an undecided verdict, where a
+    percentage would read as a decision."""
     if report.label == "UNDECIDED" or report.confidence is None:
         return ""
-    return f"{report.confidence:.0f} % confidence"
+    return f"{min(report.confidence, 99):.0f} % confidence"
 
 
 def heat_note(checkpoint: Mapping[str, Any]) -> tuple[str, str]:

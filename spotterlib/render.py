@@ -67,7 +67,7 @@ def evidence_at(face: FaceResult, times: np.ndarray) -> Evidence:
 def _verdict(report: ScanReport) -> str:
     if report.label == "UNDECIDED" or report.confidence is None:
         return report.label
-    return f"{report.label} {report.confidence:.0f}%"
+    return f"{report.label} {min(report.confidence, 99):.0f}%"  # no network is certain
 
 
 @dataclass(frozen=True)
