@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import os
 import re
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
-import torch
 from joblib import Parallel, delayed
 
 from ._cachefile import CODEC, opened, read_meta, read_wide, write_faces
@@ -131,8 +129,7 @@ def _cache_one(
                     return None
                 kept = _cached(file, key)  # by whoever had it before
                 if kept is None:
-                    with _one_thread():
-                        found = find_faces(video, between=BETWEEN, max_windows=max_windows, device=device, wide=True)
+                    found = find_faces(video, between=BETWEEN, max_windows=max_windows, device=device, wide=True)
                     kept = {"key": key, **_told(found)}
                     with writing(file.parent):
                         write_faces(part, found, kept)
@@ -144,17 +141,6 @@ def _cache_one(
         row |= {name: kept[name] for name in _FOUND}
         row |= {"file": str(file) if kept["faces"] else "", "bytes": file.stat().st_size}
     return row | {"seconds": round(time.perf_counter() - begun, 2)}
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Torch on one thread: the last bits of its sums depend on their number, and a cache on no machine's."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _cached(file: Path, key: list) -> dict | None:

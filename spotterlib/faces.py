@@ -7,13 +7,15 @@ scanning cut the same crops.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+import torch
 
 from ._crops import CROP, MARGIN, WIDE, crop_box, crop_face, crop_landmarks, crop_wide, inner_crop
 from ._crops import PADDING as PADDING
@@ -176,6 +178,17 @@ def detect_faces(frames: np.ndarray | Sequence[np.ndarray], device: str = "cpu")
     return results
 
 
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Torch on one thread: the last bits of its sums depend on their number, and a cached box on no machine's."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _mtcnn(pictures: np.ndarray, device: str, border: int = 0) -> list[Detections]:
     """What MTCNN finds in uint8 RGB (N, H, W, 3), looked at with a border of so many px around.
 
@@ -185,7 +198,8 @@ def _mtcnn(pictures: np.ndarray, device: str, border: int = 0) -> list[Detection
     edge = (border, border)
     bordered = np.pad(pictures, ((0, 0), edge, edge, (0, 0))) if border else pictures
     try:
-        found = _detector(device).detect(bordered, landmarks=True)
+        with _one_thread():
+            found = _detector(device).detect(bordered, landmarks=True)
     except (RuntimeError, IndexError, ValueError):
         if len(pictures) > 1:
             return [_mtcnn(picture[None], device)[0] for picture in pictures]
