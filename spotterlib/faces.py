@@ -7,18 +7,18 @@ scanning cut the same crops.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-import torch
 
 from ._crops import CROP, MARGIN, WIDE, crop_box, crop_face, crop_landmarks, crop_wide, inner_crop
 from ._crops import PADDING as PADDING
+from ._threads import on_one_core
 from ._tracking import PATIENCE, SMOOTHING, Linker, Sighting, smooth
 from ._windows import FRAMES as FRAMES
 from ._windows import MAX_WINDOWS, WINDOW, duration_of, plan_windows, with_between
@@ -151,68 +151,48 @@ def _detector(device: str):
 
 
 def detect_faces(frames: np.ndarray | Sequence[np.ndarray], device: str = "cpu") -> list[Detections]:
-    """MTCNN on uint8 RGB (N, H, W, 3) of one size, reduced to a shorter side of at most 360 px; one result a frame.
+    """MTCNN on uint8 RGB frames (H, W, 3), each reduced to a shorter side of at most 360 px; one result a frame.
 
     Faces under a confidence of 0.9 are left out, and any in a picture of less than 24 px. Boxes and landmarks are in px
-    of the frames given.
+    of the frames given. What is found in a frame depends on no other frame, and not on the number of cores.
     """
-    height, width = frames[0].shape[:2]
+    begun = [on_one_core(_detect, frame, device) for frame in frames]
+    return [job.result() for job in begun]
+
+
+def _detect(frame: np.ndarray, device: str) -> Detections:
+    """What `detect_faces` finds in one frame."""
+    height, width = frame.shape[:2]
     scale = min(1.0, _DETECT_SIDE / min(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     if min(size) < _MIN_SIDE:
-        return [
-            Detections(np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32))
-        ] * len(frames)
-    small = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) if scale < 1 else f for f in frames])
+        return Detections(np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32))
+    found = _mtcnn(cv2.resize(frame, size, interpolation=cv2.INTER_AREA) if scale < 1 else frame, device)
     ratio = np.array([width / size[0], height / size[1]], dtype=np.float32)
-    results = []
-    for found in _mtcnn(small, device):
-        boxes = found.boxes.reshape(-1, 2, 2) * ratio
-        good = (
-            np.isfinite(boxes).all((1, 2)) & (boxes[:, 1] > boxes[:, 0]).all(1) & (found.confidences >= _MIN_CONFIDENCE)
-        )
-        order = [i for i in np.argsort(-found.confidences, kind="stable") if good[i]]
-        results.append(
-            Detections(boxes[order].reshape(-1, 4), found.landmarks[order] * ratio, found.confidences[order])
-        )
-    return results
+    boxes = found.boxes.reshape(-1, 2, 2) * ratio
+    good = np.isfinite(boxes).all((1, 2)) & (boxes[:, 1] > boxes[:, 0]).all(1) & (found.confidences >= _MIN_CONFIDENCE)
+    order = [i for i in np.argsort(-found.confidences, kind="stable") if good[i]]
+    return Detections(boxes[order].reshape(-1, 4), found.landmarks[order] * ratio, found.confidences[order])
 
 
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Torch on one thread: the last bits of its sums depend on their number, and a cached box on no machine's."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _mtcnn(pictures: np.ndarray, device: str, border: int = 0) -> list[Detections]:
-    """What MTCNN finds in uint8 RGB (N, H, W, 3), looked at with a border of so many px around.
+def _mtcnn(picture: np.ndarray, device: str, border: int = 0) -> Detections:
+    """What MTCNN finds in uint8 RGB (H, W, 3), looked at with a border of so many px around.
 
     facenet-pytorch trips over a candidate that lies wholly outside its picture (torch.cat of nothing, a mask of another
-    length). Then each picture is looked at alone, and the one at fault in a border wide enough to hold the candidate.
+    length). Then the picture is looked at again in a border wide enough to hold the candidate.
     """
-    edge = (border, border)
-    bordered = np.pad(pictures, ((0, 0), edge, edge, (0, 0))) if border else pictures
+    bordered = np.pad(picture, ((border, border), (border, border), (0, 0))) if border else picture
     try:
-        with _one_thread():
-            found = _detector(device).detect(bordered, landmarks=True)
+        # a batch of one: MTCNN hands back what it found in a lone picture in another form
+        ((boxes,), (confidences,), (points,)) = _detector(device).detect(bordered[None], landmarks=True)
     except (RuntimeError, IndexError, ValueError):
-        if len(pictures) > 1:
-            return [_mtcnn(picture[None], device)[0] for picture in pictures]
         if border:
             raise
-        return _mtcnn(pictures, device, border=max(pictures.shape[1:3]) // 2)
-    results = []
-    for boxes, confidences, points in zip(*found, strict=True):
-        boxes, points, confidences = ([], [], []) if boxes is None else (boxes, points, confidences)
-        boxes = np.asarray(boxes, dtype=np.float32).reshape(-1, 4) - border
-        points = np.asarray(points, dtype=np.float32).reshape(-1, 5, 2) - border
-        results.append(Detections(boxes, points, np.asarray(confidences, dtype=np.float32).reshape(-1)))
-    return results
+        return _mtcnn(picture, device, border=max(picture.shape[:2]) // 2)
+    boxes, points, confidences = ([], [], []) if boxes is None else (boxes, points, confidences)
+    boxes = np.asarray(boxes, dtype=np.float32).reshape(-1, 4) - border
+    points = np.asarray(points, dtype=np.float32).reshape(-1, 5, 2) - border
+    return Detections(boxes, points, np.asarray(confidences, dtype=np.float32).reshape(-1))
 
 
 def find_faces(
@@ -231,28 +211,33 @@ def find_faces(
     A track with fewer than 3 sightings is a slip of the detector and left out (where 3 frames or more were looked at).
     """
     info = probe_video(path)
-    finder: _Finder
+    finders: list[_Finder] = []
 
     def plan(times: np.ndarray) -> list[np.ndarray]:
         grids = plan_windows(times, max_windows)
         return grids + [with_between(grid, between) for grid in grids]
 
     def begin(groups: Sequence[np.ndarray]) -> Callable[[int, float, np.ndarray], None]:
-        nonlocal finder
         half = len(groups) // 2
-        finder = _Finder(info.path, groups[:half], groups[half:], device, progress, wide)
-        return finder.take
+        finders.append(_Finder(info.path, groups[:half], groups[half:], device, progress, wide))
+        return finders[-1].take
 
-    times = sample_frames(path, plan, begin)
-    finder.end_window()  # a damaged video may decode to an earlier end the second time
+    try:
+        times = sample_frames(path, plan, begin)
+        finder = finders[-1]  # another than the first where other frames decoded than were announced
+        finder.end_window()  # a damaged video may decode to an earlier end the second time
+    finally:
+        for each in finders:
+            each.stop()
     tracks, clips = finder.tracks_and_clips(times)
     coverage = min(1.0, max_windows * WINDOW / max(duration_of(times), 1e-9))
     return VideoFaces(info, times, finder.spans(), tracks, clips, coverage)
 
 
 class _Finder:
-    """Takes the chosen frames of a video in order. At the end of each window it detects, follows and crops the faces,
-    then lets the pictures go: what stays is 150 KB a crop, or 340 with its surroundings."""
+    """Takes the chosen frames of a video in order, and looks for faces while the next ones are decoded. At the end of
+    each window it follows and crops them, then lets the pictures go: what stays is 150 KB a crop, or 340 with its
+    surroundings."""
 
     def __init__(
         self,
@@ -266,7 +251,9 @@ class _Finder:
         self.path, self.grids, self.frames, self.device, self.progress = path, grids, frames, device, progress
         self.wide = wide
         self.window = 0
+        self.grid = {int(index) for grid in grids for index in grid}
         self.held: list[tuple[int, float, np.ndarray]] = []  # index, time and picture of this window's frames
+        self.begun: dict[int, Future] = {}  # by index: the faces of a grid frame, looked for while the next is decoded
         self.rows: list[tuple[int, float, int]] = []  # index, time and window of every grid frame so far
         self.cropped: list[int] = []  # indices of all frames taken so far, on the grid and between
         self.linker = Linker()
@@ -275,6 +262,8 @@ class _Finder:
 
     def take(self, index: int, time: float, picture: np.ndarray) -> None:
         self.held.append((index, time, picture))
+        if index in self.grid:
+            self.begun[index] = on_one_core(_detect, picture, self.device)
         if index == self.frames[self.window][-1]:
             self.end_window()
 
@@ -282,7 +271,7 @@ class _Finder:
         if not self.held:
             return
         first = len(self.rows)
-        self._detect()
+        self._link()
         for number, track in enumerate(self.linker.tracks):
             if number == len(self.smoothed):
                 self.smoothed.append({})
@@ -299,21 +288,26 @@ class _Finder:
         if self.progress is not None:
             self.progress(self.window / len(self.grids))
 
-    def _detect(self) -> None:
-        grid = set(self.grids[self.window].tolist())
-        looked = [frame for frame in self.held if frame[0] in grid]
+    def _link(self) -> None:
+        """Give the faces of this window's grid frames to the tracks."""
+        looked = [(index, time) for index, time, _ in self.held if index in self.begun]
         try:
-            found = detect_faces([picture for _, _, picture in looked], self.device)
+            found = [self.begun.pop(index).result() for index, _ in looked]
         except (RuntimeError, IndexError, ValueError) as error:
             raise VideoError(
                 f"{self.path}: the face detector failed on the frames from {looked[0][1]:.1f} s on ({error}). "
                 'Try device="cpu", or convert the video.'
             ) from error
-        steps = np.diff([time for _, time, _ in looked])
+        steps = np.diff([time for _, time in looked])
         patience = max(PATIENCE, 1.5 * float(np.median(steps))) if len(steps) else PATIENCE
-        for (index, time, _), faces in zip(looked, found, strict=True):
+        for (index, time), faces in zip(looked, found, strict=True):
             self.linker.add(time, faces, patience)
             self.rows.append((index, time, self.window))
+
+    def stop(self) -> None:
+        """Look no further: what is begun and not yet under way is given up."""
+        for job in self.begun.values():
+            job.cancel()
 
     def _crop(self, number: int, track: FaceTrack) -> None:
         """Cut the face out of every frame held that has it."""
