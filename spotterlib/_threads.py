@@ -25,10 +25,15 @@ def on_one_core(function: Callable[..., Any], *given: Any) -> Future:
     return pool.submit(function, *given)
 
 
+def _settle() -> None:
+    torch.get_num_threads()  # a new thread takes the common number when it first asks: later, it would undo ours
+    torch.set_num_threads(1)
+
+
 @functools.cache
 def _pool() -> ThreadPoolExecutor:
     count = torch.get_num_threads()
-    pool = ThreadPoolExecutor(count, "one-core", initializer=torch.set_num_threads, initargs=(1,))
+    pool = ThreadPoolExecutor(count, "one-core", initializer=_settle)
     together = threading.Barrier(count)  # nobody is ready before all are there: none is left to begin later
     for begun in [pool.submit(together.wait) for _ in range(count)]:
         begun.result()
