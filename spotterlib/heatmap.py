@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from ._threads import on_one_core
 from .model import FEATURES, Detector, SpotterNet, normalise
 
 _CUDNN = threading.Lock()
@@ -44,6 +45,15 @@ def grad_cam(
     pictures = frames[valid].contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
         maps = net.feature_maps(pictures).float()
+    if maps.device.type == "cpu":  # so that heat, too, is the same on any number of cores
+        return on_one_core(_explain, net, maps, valid, target).result()
+    return _explain(net, maps, valid, target)
+
+
+def _explain(
+    net: SpotterNet, maps: torch.Tensor, valid: torch.Tensor, target: str
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What `grad_cam` gives, from the maps (N, 1280, 7, 7) of the valid frames."""
     with torch.enable_grad(), _plain_recurrence(maps.is_cuda):
         maps = maps.clone().requires_grad_(True)
         features = maps.new_zeros(*valid.shape, FEATURES)

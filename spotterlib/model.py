@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ._depthwise import DepthwiseConv
+from ._folding import fold
+from ._threads import on_one_core
 from .project import ROOT, CheckpointError, atomic_path, file_sha256, pick_device, write_json
 
 MEAN = (0.485, 0.456, 0.406)
@@ -23,6 +26,7 @@ STD = (0.229, 0.224, 0.225)
 """ImageNet's channel means and deviations for RGB in 0…1 (spec.md)."""
 
 FEATURES = 1280
+_AT_ONCE = 6  # pictures: what they need on the way stays in a processor's cache, and 24 make four parts
 DEFAULT_CHECKPOINT = ROOT / "checkpoints" / "spotter_v1.safetensors"
 
 
@@ -53,6 +57,7 @@ class SpotterNet(nn.Module):
             nn.Linear(128, 2),
         )  # fmt: skip
         self.frame_head = nn.Sequential(nn.Dropout(0.3), nn.Linear(FEATURES, 1))
+        self.folded = False  # whether it is for scoring alone (`_folding`)
         self.frozen = 0  # how many of `stages()`, from the first on, do not train
 
     def stages(self) -> list[nn.Module]:
@@ -80,6 +85,15 @@ class SpotterNet(nn.Module):
 
     def feature_maps(self, images: torch.Tensor) -> torch.Tensor:
         """Images (N, 3, 224, 224) → maps (N, 1280, 7, 7) after the last convolution, its norm and activation."""
+        if self._shared_out(images):
+            return torch.cat(_in_turn(self._maps, images.split(_AT_ONCE)))
+        return self._maps(images)
+
+    def _shared_out(self, values: torch.Tensor) -> bool:
+        """Whether to compute on threads of one core each: a score is then the same on any number of cores."""
+        return self.folded and values.device.type == "cpu" and not torch.is_grad_enabled()
+
+    def _maps(self, images: torch.Tensor) -> torch.Tensor:
         trunk = self.backbone
         x = trunk._swish(trunk._bn0(trunk._conv_stem(images)))
         for number, block in enumerate(trunk._blocks):
@@ -93,6 +107,11 @@ class SpotterNet(nn.Module):
 
         A clip without a valid frame is read as one frame of zeros: its logits mean nothing.
         """
+        if self._shared_out(features):
+            return torch.cat(_in_turn(self._clip_logits, features.split(1), valid.split(1)))
+        return self._clip_logits(features, valid)
+
+    def _clip_logits(self, features: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
         with torch.autocast(features.device.type, enabled=False):
             features = features.float()
             order = torch.argsort((~valid).int(), dim=1, stable=True)  # the valid frames first, in order
@@ -117,6 +136,12 @@ class SpotterNet(nn.Module):
         features = pooled.new_zeros(*frames.shape[:2], FEATURES)
         features[valid] = pooled
         return self.clip_logits(features, valid), self.frame_logits(features) * valid
+
+
+def _in_turn(function: Callable[..., torch.Tensor], *parts: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """The results of `function` for every part, each found on a thread of one core; no gradients."""
+    begun = [on_one_core(torch.no_grad()(function), *part) for part in zip(*parts, strict=True)]
+    return [job.result() for job in begun]
 
 
 def load_imagenet(net: SpotterNet, path: str | os.PathLike[str]) -> SpotterNet:
@@ -179,7 +204,7 @@ def save_checkpoint(path: str | os.PathLike[str], net: SpotterNet, card: dict) -
 
 @dataclass(frozen=True)
 class Detector:
-    """A loaded checkpoint: the net in evaluation mode on its device, and its card."""
+    """A loaded checkpoint: the net, folded for scoring, on its device, and its card."""
 
     net: SpotterNet
     card: dict
@@ -297,5 +322,5 @@ def load_checkpoint(path: str | os.PathLike[str] | None = None, device: str = "a
     net = SpotterNet()
     fill(net, read_tensors(place), place)
     chosen = pick_device(device)
-    net = net.eval().requires_grad_(False).to(chosen, memory_format=torch.channels_last)
+    net = fold(net.requires_grad_(False)).eval().to(chosen, memory_format=torch.channels_last)
     return Detector(net, card, chosen, place.stem)

@@ -14,11 +14,14 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from spotterlib.model import (
+    FEATURES,
     SpotterNet,
+    fill,
     load_checkpoint,
     load_imagenet,
     normalise,
     read_card,
+    read_tensors,
     save_checkpoint,
 )
 from spotterlib.project import CheckpointError
@@ -211,6 +214,20 @@ def test_scores_are_the_calibrated_logits_of_the_net(detector):
     assert scores == pytest.approx(1 / (1 + np.exp(-(each[0] * 0.5 + 0.25))), abs=1e-5) and scores.dtype == np.float64
     assert detector.thresholds == (0.4, 0.7) and detector.name == "made" and detector.device == "cpu"
     assert detector.calibrated(np.array([-1e6, 1e6]), "clip").tolist() == [0.0, 1.0]
+
+
+def test_a_net_folded_for_scoring_sees_the_same(checkpoint):
+    pictures = normalise(torch.from_numpy(crops(17)).permute(0, 3, 1, 2))
+    unfolded = SpotterNet()
+    fill(unfolded, read_tensors(checkpoint), checkpoint)
+    unfolded.eval()
+    detector = load_checkpoint(checkpoint, "cpu")
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in detector.net.modules())
+    with torch.no_grad():
+        maps, folded = unfolded.feature_maps(pictures), detector.net.feature_maps(pictures)
+    assert folded.shape == maps.shape == (17, FEATURES, 7, 7)
+    assert folded.numpy() == pytest.approx(maps.numpy(), abs=1e-4 * float(maps.abs().max()))
+    assert maps.std() > 0.01, "maps of nothing would agree on anything"
 
 
 def test_scores_do_not_depend_on_the_company(detector):

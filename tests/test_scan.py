@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from face_clips import manifest_of, with_surroundings, write_clip
 from face_clips import synthetic as with_between
 from scipy.special import expit, logit
 from video_files import bad_inputs, damaged_copy
 
-from spotterlib import cache, scan
+from spotterlib import _threads, cache, scan
 from spotterlib.cache import cache_faces
 from spotterlib.faces import FaceClip, VideoFaces
 from spotterlib.project import CheckpointError, DataError, SpotterError, VideoError
@@ -159,6 +160,21 @@ def test_the_same_video_gives_the_same_report(reports, clips, detector):
         assert {k: v for k, v in report.to_dict().items() if k != "timings"} == first
         assert np.array_equal(report.faces[0].heatmaps, reports["late"].faces[0].heatmaps)
         assert np.array_equal(report.faces[0].clip.frames, reports["late"].faces[0].clip.frames)
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_a_report_is_the_same_on_any_number_of_cores(reports, clips, detector, cores):
+    before = torch.get_num_threads()
+    torch.set_num_threads(cores)
+    _threads._pool.cache_clear()
+    try:
+        again = scan_video(clips / "two.mp4", detector).to_dict()
+    finally:
+        torch.set_num_threads(before)
+        _threads._pool.cache_clear()
+    first = reports["two"].to_dict()
+    assert len(first["faces"]) == 2
+    assert {k: v for k, v in again.items() if k != "timings"} == {k: v for k, v in first.items() if k != "timings"}
 
 
 @pytest.mark.parametrize("count", [1, 5, 7, 8])
