@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from scipy.interpolate import PchipInterpolator
 
 from ._calibration import combine_odds
@@ -217,13 +218,15 @@ def scan_folder(
     checkpoint: str | os.PathLike[str] | Detector | None = None,
     device: str = "auto",
     progress: Callable[[float], None] | None = None,
+    workers: int = 1,
 ) -> pd.DataFrame:
     """Scan every video under a folder; one row a video, in `out`/scans.csv and scans.json, and returned.
 
     Columns: path (relative to the folder), status "ok" or "failed", label, probability, confidence, reason, faces,
     windows, duration (s), coverage, checkpoint, seconds. A video or folder that cannot be read is a row that says why.
     Resumable: a scanned video is journalled in `out`/scans.jsonl at once and not scanned again, unless its size, its
-    time of change, the checkpoint or its card is another. Raises `DataError` when there is no video, or `out` cannot
+    time of change, the checkpoint or its card is another. workers: videos at a time, each in a thread that leaves the
+    cores to the others while it waits (or in joblib's backend: `joblib.parallel_config(backend="dask")`). Raises `DataError` when there is no video, or `out` cannot
     be written.
     """
     root = find_input(folder)
@@ -235,7 +238,7 @@ def scan_folder(
         place = output_path(out)
         place.mkdir(parents=True, exist_ok=True)
         with open(place / "scans.jsonl", "a+", encoding="utf-8", errors="replace") as file:
-            rows = _scan_all(videos, root, detector, Journal(file), progress)
+            rows = _scan_all(videos, root, detector, Journal(file), workers, progress)
         for error in closed:
             where = Path(error.filename).relative_to(root).as_posix()
             why = f"The folder cannot be read ({error.strerror}). Make it readable, or leave it out."
@@ -254,22 +257,26 @@ def _scan_all(
     root: Path,
     detector: Detector,
     journal: Journal,
+    workers: int,
     progress: Callable[[float], None] | None,
 ) -> list[dict]:
     """A row of every video: from the journal, or scanned and journalled. One that failed is tried again next time."""
     mark = hashlib.sha256(to_json(detector.card).encode()).hexdigest()
-    rows = []
-    for number, video in enumerate(videos):
-        key = file_key(video, mark)
-        row = journal.rows.get(key)
-        if row is None:
-            row = _scan_row(video, root, detector)
-            if row["status"] == "ok":
-                journal.add(key, row)
-        rows.append(row)
+    keys = [file_key(video, mark) for video in videos]
+    left = [number for number, key in enumerate(keys) if key not in journal.rows]
+    failed: dict[str, dict] = {}
+    jobs = (delayed(_scan_row)(videos[number], root, detector) for number in left)
+    scans = Parallel(n_jobs=workers, prefer="threads", return_as="generator")(jobs)
+    for done, (number, row) in enumerate(zip(left, scans, strict=True), 1):
+        if row["status"] == "ok":
+            journal.add(keys[number], row)
+        else:
+            failed[keys[number]] = row
         if progress is not None:
-            progress((number + 1) / len(videos))
-    return rows
+            progress((len(videos) - len(left) + done) / len(videos))
+    if progress is not None and not left:
+        progress(1.0)
+    return [failed[key] if key in failed else journal.rows[key] for key in keys]
 
 
 def _scan_row(video: Path, root: Path, detector: Detector) -> dict:

@@ -422,6 +422,17 @@ def test_videos_are_found_by_their_ending(folder, tmp_path):
     assert find_videos(tmp_path / "none") == []
 
 
+def test_two_at_a_time_say_what_one_by_one_says(clips, detector, tmp_path):
+    shares = []
+    alone = scan_folder(clips, tmp_path / "alone", detector)
+    together = scan_folder(clips, tmp_path / "together", detector, workers=2, progress=shares.append)
+    assert len(alone) == 4 and set(alone["status"]) == {"ok"}
+    assert together.drop(columns="seconds").equals(alone.drop(columns="seconds"))
+    assert shares == [0.25, 0.5, 0.75, 1.0]
+    lines = [(tmp_path / name / "scans.jsonl").read_text().splitlines() for name in ("alone", "together")]
+    assert len(lines[0]) == len(lines[1]) == 4
+
+
 def test_a_folder_is_one_row_a_video(folder, looked, detector, tmp_path):
     shares = []
     table = scan_folder(folder, tmp_path / "out", detector, progress=shares.append)
