@@ -225,9 +225,9 @@ def scan_folder(
     Columns: path (relative to the folder), status "ok" or "failed", label, probability, confidence, reason, faces,
     windows, duration (s), coverage, checkpoint, seconds. A video or folder that cannot be read is a row that says why.
     Resumable: a scanned video is journalled in `out`/scans.jsonl at once and not scanned again, unless its size, its
-    time of change, the checkpoint or its card is another. workers: videos at a time, each in a thread that leaves the
-    cores to the others while it waits (or in joblib's backend: `joblib.parallel_config(backend="dask")`). Raises `DataError` when there is no video, or `out` cannot
-    be written.
+    time of change, the checkpoint or its card is another. workers: videos at a time, each in a thread (or in joblib's
+    backend: `joblib.parallel_config(backend="dask")`). Raises `DataError` when there is no video, or `out` cannot be
+    written.
     """
     root = find_input(folder)
     videos, closed = _listed(root)
