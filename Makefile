@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lab lint clean
+.PHONY: demo test lab lint bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python scripts/demo.py
@@ -16,8 +16,11 @@ lab: $(VENV)/.demo
 	$(BIN)/jupyter lab --allow-root --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks \
 		--ServerApp.tornado_settings='{"websocket_max_message_size": 314572800}' --ServerApp.max_body_size=314572800 $(LAB_OPTIONS)
 
+bench: $(VENV)/.demo
+	$(BIN)/python benchmarks/bench.py
+
 lint: $(VENV)/.test
-	$(BIN)/ruff check . && $(BIN)/ruff format --check spotterlib scripts tests
+	$(BIN)/ruff check . && $(BIN)/ruff format --check spotterlib scripts tests benchmarks
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Spotter needs Python 3.11 or newer: make PYTHON=python3.11 …")'

@@ -26,7 +26,7 @@ STD = (0.229, 0.224, 0.225)
 """ImageNet's channel means and deviations for RGB in 0…1 (spec.md)."""
 
 FEATURES = 1280
-_AT_ONCE = 6  # pictures: what they need on the way stays in a processor's cache, and 24 make four parts
+_AT_ONCE = 6  # pictures: on a CPU, what they need on the way stays in its cache; and 24 make four parts
 DEFAULT_CHECKPOINT = ROOT / "checkpoints" / "spotter_v1.safetensors"
 
 
@@ -85,22 +85,34 @@ class SpotterNet(nn.Module):
 
     def feature_maps(self, images: torch.Tensor) -> torch.Tensor:
         """Images (N, 3, 224, 224) → maps (N, 1280, 7, 7) after the last convolution, its norm and activation."""
+        last = len(self.stages())
         if self._shared_out(images):
-            return torch.cat(_in_turn(self._maps, images.split(_AT_ONCE)))
-        return self._maps(images)
+            return torch.cat(_in_turn(lambda part: self._run(part, 0, last), images.split(_AT_ONCE)))
+        x, first = images, 0
+        if self.training and self.frozen and images.device.type == "cpu" and not images.requires_grad:
+            with torch.no_grad():
+                x = torch.cat([self._run(part, 0, self.frozen) for part in images.split(_AT_ONCE)])
+            first = self.frozen
+        return self._run(x, first, last)
 
     def _shared_out(self, values: torch.Tensor) -> bool:
         """Whether to compute on threads of one core each: a score is then the same on any number of cores."""
         return self.folded and values.device.type == "cpu" and not torch.is_grad_enabled()
 
-    def _maps(self, images: torch.Tensor) -> torch.Tensor:
+    def _run(self, x: torch.Tensor, first: int, last: int) -> torch.Tensor:
+        """The stages from `first` to before `last`."""
         trunk = self.backbone
-        x = trunk._swish(trunk._bn0(trunk._conv_stem(images)))
-        for number, block in enumerate(trunk._blocks):
-            # stochastic depth grows with depth, and is off in a frozen block
-            rate = trunk._global_params.drop_connect_rate * number / len(trunk._blocks) if block.training else 0.0
-            x = block(x, drop_connect_rate=rate)
-        return trunk._swish(trunk._bn1(trunk._conv_head(x)))
+        for number in range(first, last):
+            if number == 0:
+                x = trunk._swish(trunk._bn0(trunk._conv_stem(x)))
+            elif number <= len(trunk._blocks):
+                block = trunk._blocks[number - 1]
+                # stochastic depth grows with depth, and is off in a frozen block
+                rate = trunk._global_params.drop_connect_rate * (number - 1) / len(trunk._blocks)
+                x = block(x, drop_connect_rate=rate if block.training else 0.0)
+            else:
+                x = trunk._swish(trunk._bn1(trunk._conv_head(x)))
+        return x
 
     def clip_logits(self, features: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
         """Features (B, T, 1280) and valid (B, T) → clip logits (B, 2); the GRU meets the valid frames only, in order.
