@@ -7,8 +7,10 @@ scanning cut the same crops.
 
 from __future__ import annotations
 
+import copy
 import functools
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -29,7 +31,10 @@ from .video import VideoInfo, probe_video, sample_frames
 MIN_USABLE = 8
 """Fewest frames with a face that a window is scored from."""
 
+_LOADING = threading.Lock()
 _DETECT_SIDE = 360  # px: the shorter side that MTCNN sees; the same faces are found as at 1080, nine times faster
+_LEAST_FACE, _PYRAMID = 20.0, 0.709  # px of the smallest face that MTCNN looks for, and what each step then leaves
+_WHOLE_LOOK = 4  # of so many grid frames one is looked at for small faces even where larger ones are
 _MIN_CONFIDENCE = 0.9  # MTCNN's own .7 lets hands and patterns through
 _MIN_SIDE = 24  # px: MTCNN's pyramid needs more than its smallest face
 _MIN_SIGHTINGS = 3  # fewer are a slip of the detector
@@ -37,7 +42,8 @@ _MIN_SIGHTINGS = 3  # fewer are a slip of the detector
 
 def cropping() -> dict[str, object]:
     """The settings that decide which faces are found and how they are cut, JSON-ready: what a cache belongs to."""
-    seen = {"detector": "MTCNN of facenet-pytorch 2.5", "detect_side": _DETECT_SIDE, "min_confidence": _MIN_CONFIDENCE}
+    seen = {"detector": "MTCNN of facenet-pytorch 2.5", "detect_side": _DETECT_SIDE, "whole_look": _WHOLE_LOOK}
+    seen |= {"min_confidence": _MIN_CONFIDENCE}
     followed = {"min_sightings": _MIN_SIGHTINGS, "patience": PATIENCE, "smoothing": SMOOTHING}
     return {"crop": CROP, "wide": WIDE, "margin": MARGIN, "frames": FRAMES, "window": WINDOW, **seen, **followed}
 
@@ -139,15 +145,28 @@ class VideoFaces:
     coverage: float = 1.0
 
 
+def _detector(device: str, steps: int = 0):
+    """facenet-pytorch's MTCNN, every face kept; its pyramid begins `steps` steps later than usual."""
+    with _LOADING:
+        detector = _load_detector(device)
+    if steps:
+        detector = copy.copy(detector)  # the same networks
+        detector.min_face_size = _LEAST_FACE / _PYRAMID**steps
+    return detector
+
+
 @functools.lru_cache(maxsize=2)
-def _detector(device: str):
-    """facenet-pytorch's MTCNN (weights come in its wheel), every face kept."""
+def _load_detector(device: str):
+    """MTCNN, whose weights come in its wheel. What it imports must not be imported by two threads at once."""
     from . import _torchvision_ops
 
     _torchvision_ops.ensure()
     from facenet_pytorch import MTCNN
 
-    return MTCNN(keep_all=True, select_largest=False, post_process=False, device=device)
+    return MTCNN(
+        min_face_size=_LEAST_FACE, factor=_PYRAMID, keep_all=True, select_largest=False, post_process=False,
+        device=device,
+    )  # fmt: skip
 
 
 def detect_faces(frames: np.ndarray | Sequence[np.ndarray], device: str = "cpu") -> list[Detections]:
@@ -160,14 +179,35 @@ def detect_faces(frames: np.ndarray | Sequence[np.ndarray], device: str = "cpu")
     return [job.result() for job in begun]
 
 
-def _detect(frame: np.ndarray, device: str) -> Detections:
-    """What `detect_faces` finds in one frame."""
+def _detect_again(frame: np.ndarray, device: str, before: Future) -> Detections:
+    """The faces of a frame soon after one that was looked at wholly, whose faces are `before`.
+
+    What costs most is the search for faces smaller than any that are there. It begins at half the size of the smallest
+    (those scales have no say in larger faces, whose boxes stay the same to 0.01 px), and is made up for when one is
+    missing.
+    """
+    known = before.result().boxes
+    if not len(known):
+        return _detect(frame, device)
+    smallest = float((known[:, 2:] - known[:, :2]).max(1).min()) * _reduction(frame)
+    steps = int(np.log(max(smallest / 2 / _LEAST_FACE, 1.0)) / -np.log(_PYRAMID))
+    found = _detect(frame, device, steps)
+    return found if len(found.boxes) >= len(known) or not steps else _detect(frame, device)
+
+
+def _reduction(frame: np.ndarray) -> float:
+    """How much smaller than a frame MTCNN sees it."""
+    return min(1.0, _DETECT_SIDE / min(frame.shape[:2]))
+
+
+def _detect(frame: np.ndarray, device: str, steps: int = 0) -> Detections:
+    """What `detect_faces` finds in one frame; steps: of the pyramid, left out (`_detect_again`)."""
     height, width = frame.shape[:2]
-    scale = min(1.0, _DETECT_SIDE / min(height, width))
+    scale = _reduction(frame)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     if min(size) < _MIN_SIDE:
         return Detections(np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32))
-    found = _mtcnn(cv2.resize(frame, size, interpolation=cv2.INTER_AREA) if scale < 1 else frame, device)
+    found = _mtcnn(cv2.resize(frame, size, interpolation=cv2.INTER_AREA) if scale < 1 else frame, device, steps)
     ratio = np.array([width / size[0], height / size[1]], dtype=np.float32)
     boxes = found.boxes.reshape(-1, 2, 2) * ratio
     good = np.isfinite(boxes).all((1, 2)) & (boxes[:, 1] > boxes[:, 0]).all(1) & (found.confidences >= _MIN_CONFIDENCE)
@@ -175,7 +215,7 @@ def _detect(frame: np.ndarray, device: str) -> Detections:
     return Detections(boxes[order].reshape(-1, 4), found.landmarks[order] * ratio, found.confidences[order])
 
 
-def _mtcnn(picture: np.ndarray, device: str, border: int = 0) -> Detections:
+def _mtcnn(picture: np.ndarray, device: str, steps: int = 0, border: int = 0) -> Detections:
     """What MTCNN finds in uint8 RGB (H, W, 3), looked at with a border of so many px around.
 
     facenet-pytorch trips over a candidate that lies wholly outside its picture (torch.cat of nothing, a mask of another
@@ -184,11 +224,11 @@ def _mtcnn(picture: np.ndarray, device: str, border: int = 0) -> Detections:
     bordered = np.pad(picture, ((border, border), (border, border), (0, 0))) if border else picture
     try:
         # a batch of one: MTCNN hands back what it found in a lone picture in another form
-        ((boxes,), (confidences,), (points,)) = _detector(device).detect(bordered[None], landmarks=True)
+        ((boxes,), (confidences,), (points,)) = _detector(device, steps).detect(bordered[None], landmarks=True)
     except (RuntimeError, IndexError, ValueError):
         if border:
             raise
-        return _mtcnn(picture, device, border=max(picture.shape[:2]) // 2)
+        return _mtcnn(picture, device, steps, border=max(picture.shape[:2]) // 2)
     boxes, points, confidences = ([], [], []) if boxes is None else (boxes, points, confidences)
     boxes = np.asarray(boxes, dtype=np.float32).reshape(-1, 4) - border
     points = np.asarray(points, dtype=np.float32).reshape(-1, 5, 2) - border
@@ -254,6 +294,8 @@ class _Finder:
         self.grid = {int(index) for grid in grids for index in grid}
         self.held: list[tuple[int, float, np.ndarray]] = []  # index, time and picture of this window's frames
         self.begun: dict[int, Future] = {}  # by index: the faces of a grid frame, looked for while the next is decoded
+        self.whole: Future | None = None  # the faces of the last frame that was looked at for small ones, too
+        self.looks = 0  # grid frames begun in this window
         self.rows: list[tuple[int, float, int]] = []  # index, time and window of every grid frame so far
         self.cropped: list[int] = []  # indices of all frames taken so far, on the grid and between
         self.linker = Linker()
@@ -263,7 +305,11 @@ class _Finder:
     def take(self, index: int, time: float, picture: np.ndarray) -> None:
         self.held.append((index, time, picture))
         if index in self.grid:
-            self.begun[index] = on_one_core(_detect, picture, self.device)
+            if self.whole is None or self.looks % _WHOLE_LOOK == 0:
+                self.whole = self.begun[index] = on_one_core(_detect, picture, self.device)
+            else:
+                self.begun[index] = on_one_core(_detect_again, picture, self.device, self.whole)
+            self.looks += 1
         if index == self.frames[self.window][-1]:
             self.end_window()
 
@@ -283,7 +329,7 @@ class _Finder:
                     self.smoothed[number][row] = Sighting(box, track[row].landmarks, track[row].confidence)
                 self._crop(number, self._track(number, first))
         self.cropped += [index for index, _, _ in self.held]
-        self.held = []
+        self.held, self.looks = [], 0
         self.window += 1
         if self.progress is not None:
             self.progress(self.window / len(self.grids))

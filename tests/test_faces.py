@@ -266,7 +266,7 @@ def test_mtcnn_tripping_over_one_picture_spares_the_others(monkeypatch, error):
     frames = np.zeros((3, 40, 40, 3), np.uint8)
     frames[1] = 7
     stumbling = Stumbling(error)
-    monkeypatch.setattr(faces, "_detector", lambda device: stumbling)
+    monkeypatch.setattr(faces, "_detector", lambda device, steps: stumbling)
     found = detect_faces(frames)
     assert sorted(stumbling.sizes) == [(1, 40, 40)] * 3 + [(1, 80, 80)]
     assert [len(f.boxes) for f in found] == [1, 1, 1]
@@ -276,7 +276,7 @@ def test_mtcnn_tripping_over_one_picture_spares_the_others(monkeypatch, error):
 
 
 def test_a_detector_that_fails_for_good_names_the_video(monkeypatch, clips):
-    monkeypatch.setattr(faces, "_detector", lambda device: Stumbling(RuntimeError("no memory"), hopeless=True))
+    monkeypatch.setattr(faces, "_detector", lambda device, steps: Stumbling(RuntimeError("no memory"), hopeless=True))
     with pytest.raises(VideoError, match=r"empty\.mp4.*no memory"):
         find_faces(clips / "empty.mp4")
 
@@ -287,7 +287,7 @@ def test_boxes_that_are_no_boxes_are_left_out(monkeypatch):
             boxes = np.array([[[0, 0, np.nan, 9], [9, 9, 3, 3], [1, 1, 5, np.inf], [2, 2, 8, 8], [1, 1, 3, 3]]])
             return boxes, np.array([[0.99, 0.99, 0.99, 0.95, 0.97]]), np.zeros((1, 5, 5, 2))
 
-    monkeypatch.setattr(faces, "_detector", lambda device: Odd())
+    monkeypatch.setattr(faces, "_detector", lambda device, steps: Odd())
     (found,) = detect_faces(np.zeros((1, 40, 40, 3), np.uint8))
     assert found.boxes.tolist() == [[1, 1, 3, 3], [2, 2, 8, 8]]
     assert found.confidences.tolist() == pytest.approx([0.97, 0.95])
@@ -470,6 +470,49 @@ def test_who_comes_in_late_is_missing_before(clips):
     assert clip.frames[14:].mean() > 30
 
 
+@pytest.mark.parametrize("name", ["face", "two", "late"])
+def test_looking_for_small_faces_now_and_then_changes_no_box(clips, monkeypatch, name):
+    """The oracle: every frame looked at wholly."""
+    got = find_faces(clips / f"{name}.mp4")
+    monkeypatch.setattr(faces, "_WHOLE_LOOK", 1)
+    asked = []
+    plain = faces._detect
+    monkeypatch.setattr(faces, "_detect", lambda *given: asked.append(given[2:]) or plain(*given))
+    whole = find_faces(clips / f"{name}.mp4")
+    assert asked == [()] * len(whole.tracks[0].frames)
+    assert len(got.tracks) == len(whole.tracks) >= 1
+    for one, other in zip(got.tracks, whole.tracks, strict=True):
+        assert np.array_equal(one.valid, other.valid)
+        for ours, wholly in ((one.boxes, other.boxes), (one.landmarks, other.landmarks)):
+            assert ours == pytest.approx(wholly, abs=0.01, nan_ok=True)
+
+
+def test_a_small_face_beside_a_large_one_is_seen_at_the_next_whole_look(tmp_path):
+    times = np.arange(24) / 12
+    large, small = moving("p01", times, 300), moving("p02", times, 80)
+    places = np.full((24, 2), np.nan)
+    places[5:] = (330, 150)
+    clip = stage((480, 320), 24, (large, np.full((24, 2), 10.0)), (small, places))
+    main, late = find_faces(write_clip(tmp_path / "a.mp4", clip)).tracks
+    assert main.valid.all()
+    side = [float(np.nanmedian(track.boxes[:, 2] - track.boxes[:, 0])) for track in (main, late)]
+    assert side[1] < side[0] / 2, "else it would be seen at once"
+    assert not late.valid[:5].any() and late.valid[[8, 12, 16, 20]].all()
+
+
+def test_where_a_face_is_missing_the_frame_is_looked_at_wholly(tmp_path):
+    times = np.arange(24) / 12
+    large, small = moving("p01", times, 300), moving("p02", times, 80)
+    here, there = np.full((24, 2), 10.0), np.full((24, 2), np.nan)
+    here[6:], there[6:] = np.nan, (330, 150)
+    clip = stage((480, 320), 24, (large, here), (small, there))
+    main, other = sorted(
+        find_faces(write_clip(tmp_path / "a.mp4", clip)).tracks, key=lambda track: track.valid.argmax()
+    )
+    assert main.valid.tolist() == [True] * 6 + [False] * 18
+    assert other.valid.tolist() == [False] * 6 + [True] * 18
+
+
 def test_nobody_is_nobody(clips):
     nobody = find_faces(clips / "empty.mp4")
     assert (nobody.tracks, nobody.clips) == ((), ())
@@ -480,7 +523,7 @@ def fake_detector(monkeypatch, where):
     """Detection without MTCNN: `where(frame)` gives the boxes in a frame."""
     seen = []
 
-    def detect(frame, device):
+    def detect(frame, device, steps=0):
         seen.append(device)
         return detections(*where(frame))
 
