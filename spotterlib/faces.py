@@ -33,6 +33,7 @@ _DETECT_SIDE = 360  # px: the shorter side that MTCNN sees; the same faces are f
 _MIN_CONFIDENCE = 0.9  # MTCNN's own .7 lets hands and patterns through
 _MIN_SIDE = 24  # px: MTCNN's pyramid needs more than its smallest face
 _MIN_SIGHTINGS = 3  # fewer are a slip of the detector
+_HELD = 4096 * 2304  # px: a larger picture (8K) is held reduced to this, for a window of them must fit into the memory
 
 
 def cropping() -> dict[str, object]:
@@ -253,6 +254,7 @@ class _Finder:
         self.window = 0
         self.grid = {int(index) for grid in grids for index in grid}
         self.held: list[tuple[int, float, np.ndarray]] = []  # index, time and picture of this window's frames
+        self.scale = 1.0  # of the held pictures; boxes and landmarks are px of the video's own
         self.begun: dict[int, Future] = {}  # by index: the faces of a grid frame, looked for while the next is decoded
         self.rows: list[tuple[int, float, int]] = []  # index, time and window of every grid frame so far
         self.cropped: list[int] = []  # indices of all frames taken so far, on the grid and between
@@ -261,6 +263,9 @@ class _Finder:
         self.crops: list[dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]]] = []  # by index: crop, box, landmarks
 
     def take(self, index: int, time: float, picture: np.ndarray) -> None:
+        self.scale = min(1.0, (_HELD / (picture.shape[0] * picture.shape[1])) ** 0.5)
+        if self.scale < 1:
+            picture = cv2.resize(picture, None, fx=self.scale, fy=self.scale, interpolation=cv2.INTER_AREA)
         self.held.append((index, time, picture))
         if index in self.grid:
             self.begun[index] = on_one_core(_detect, picture, self.device)
@@ -301,6 +306,7 @@ class _Finder:
         steps = np.diff([time for _, time in looked])
         patience = max(PATIENCE, 1.5 * float(np.median(steps))) if len(steps) else PATIENCE
         for (index, time), faces in zip(looked, found, strict=True):
+            faces = Detections(faces.boxes / self.scale, faces.landmarks / self.scale, faces.confidences)
             self.linker.add(time, faces, patience)
             self.rows.append((index, time, self.window))
 
@@ -315,7 +321,7 @@ class _Finder:
         boxes, marks, found = track.at(np.array([time for _, time, _ in self.held]))
         for (index, _, picture), box, points, there in zip(self.held, boxes, marks, found, strict=True):
             if there:
-                self.crops[number][index] = (cut(picture, box), box, points)
+                self.crops[number][index] = (cut(picture, box * self.scale), box, points)
 
     def _track(self, number: int, first: int = 0) -> FaceTrack:
         """One track on the grid rows from `first` on."""
