@@ -29,6 +29,9 @@ from .video import VideoInfo, probe_video, sample_frames
 MIN_USABLE = 8
 """Fewest frames with a face that a window is scored from."""
 
+SMALLEST = 32
+"""Side in px of the crop box under which a face gets no score: blown up to 224 px it looks forged, whoever it shows."""
+
 _DETECT_SIDE = 360  # px: the shorter side that MTCNN sees; the same faces are found as at 1080, nine times faster
 _MIN_CONFIDENCE = 0.9  # MTCNN's own .7 lets hands and patterns through
 _MIN_SIDE = 24  # px: MTCNN's pyramid needs more than its smallest face
@@ -74,6 +77,12 @@ class FaceTrack:
     def valid(self) -> np.ndarray:
         """bool (G,): where the face was found."""
         return self.confidences > 0
+
+    @property
+    def side(self) -> float:
+        """Its box's usual side (median) in px, 0 where it was never found."""
+        boxes = self.boxes[self.valid]
+        return float(np.median(boxes[:, 2] - boxes[:, 0])) if len(boxes) else 0.0
 
     def at(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Boxes (N, 4), landmarks (N, 5, 2) and valid (N,) at any times (N,) in s.
