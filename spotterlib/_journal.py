@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TextIO
 
+from .project import parse_json
+
 _COLUMNS = (
     "path", "status", "label", "probability", "confidence", "reason", "faces", "windows", "duration", "coverage",
     "checkpoint", "seconds",
@@ -22,7 +24,7 @@ class Journal:
         text = file.read()
         for line in text.split("\n"):
             try:
-                entry = json.loads(line)
+                entry = parse_json(line)
                 self.rows[entry["key"]] = dict.fromkeys(_COLUMNS) | entry["row"]
             except (ValueError, TypeError, KeyError):
                 continue
