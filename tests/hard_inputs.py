@@ -8,8 +8,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import statistics
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -173,6 +176,42 @@ def as_nobody() -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
+
+
+# --- over and over ----------------------------------------------------------------------------------------------------
+
+
+def resident() -> float:
+    """Memory of this process, MB."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def descriptors() -> int:
+    """Files that this process has open."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+def scan_over_and_over(paths: list[Path], detector: Detector, scans: int, threads: int) -> dict[str, float]:
+    """Scan files in turn, several at a time: the memory (MB, median) of the second and of the last tenth of the scans,
+    files open after the first tenth and at the end, and how many answers were not the first one of their file."""
+    first: dict[Path, Outcome] = {}
+    memory, other, files = [], 0, 0
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(threads) as pool:
+        jobs = pool.map(lambda number: outcome_of(paths[number % len(paths)], detector), range(scans))
+        for number, found in enumerate(jobs):
+            path = paths[number % len(paths)]
+            other += first.setdefault(path, found) != found
+            memory.append(resident())
+            if number == scans // 10:
+                files = descriptors()
+    tenth = max(1, scans // 10)
+    return {
+        "scans": scans, "threads": threads, "seconds": round(time.perf_counter() - begun, 1),
+        "memory": statistics.median(memory[tenth : 2 * tenth]), "memory at the end": statistics.median(memory[-tenth:]),
+        "most": max(memory), "files": files, "files at the end": descriptors(), "other answers": other,
+    }  # fmt: skip
 
 
 # --- the cases -------------------------------------------------------------------------------------------------------
