@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import TextIO
 
-from .project import parse_json
-
 _COLUMNS = (
     "path", "status", "label", "probability", "confidence", "reason", "faces", "windows", "duration", "coverage",
     "checkpoint", "seconds",
@@ -24,9 +22,9 @@ class Journal:
         text = file.read()
         for line in text.split("\n"):
             try:
-                entry = parse_json(line)
+                entry = json.loads(line)
                 self.rows[entry["key"]] = dict.fromkeys(_COLUMNS) | entry["row"]
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, RecursionError):
                 continue
         if text and not text.endswith("\n"):  # cut short
             file.write("\n")
