@@ -21,8 +21,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import torch
-
 from spotterlib.cache import cache_faces
 from spotterlib.model import Detector, load_checkpoint
 from spotterlib.project import ROOT, atomic_path, output_path
@@ -210,7 +208,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=120, help="of fuzzing, for each target")
     parser.add_argument("--table", action="store_true")
     asked = parser.parse_args()
-    torch.set_num_threads(1)  # scans side by side share the cores; and sums come out the same
     detector = load_checkpoint(None, "cpu")
     if asked.table:
         write_table(detector)

@@ -14,7 +14,6 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from face_clips import manifest_of
 from hard_inputs import (
     CASES,
@@ -68,9 +67,7 @@ def fingerprint(root: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def corpus(detector):
-    """Every case made, scanned once and cached once, torch on one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    """Every case made, scanned once and cached once."""
     with open_folder() as folder:
         root = folder / "videos"
         root.mkdir()
@@ -88,7 +85,6 @@ def corpus(detector):
         names = [paths[case.name].relative_to(root).as_posix() for case in CACHED]
         table = cache_faces(manifest_of(root, *names), folder / "cache")
         yield Corpus(root, paths, outcomes, table, before, (opened, left))
-    torch.set_num_threads(threads)
 
 
 def test_there_are_enough_of_all_kinds():
