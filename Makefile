@@ -3,13 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lab lint bench clean
+.PHONY: demo test soak lab lint bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python scripts/demo.py
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
+
+# hours: every hard input, a thousand scans, fuzzing (docs/hard_inputs.md)
+soak: $(VENV)/.soak
+	$(BIN)/python scripts/soak.py
 
 # --allow-root: as root (in a container) Jupyter wants it said; the message limit lets whole files of 200 MB through
 lab: $(VENV)/.demo
@@ -32,6 +36,10 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.test: $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[notebooks,test]'
+	touch $@
+
+$(VENV)/.soak: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[notebooks,test,soak]'
 	touch $@
 
 clean:

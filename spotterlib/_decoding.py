@@ -23,6 +23,9 @@ FORMATS = (
 )
 SOUNDS = f"{FORMATS},wav,mp3,aac,flac"
 
+LARGEST = 8192 * 8192
+"""Most pixels of a picture that is read: twice 8K. A file of a few bytes may announce sixteen times as many."""
+
 
 def open_container(path: Path, formats: str = FORMATS) -> av.container.InputContainer:
     """Open a file of one of the `formats`, and no other file with it. Raises `VideoError`."""
@@ -45,7 +48,13 @@ def opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoSt
         if not streams:
             raise VideoError(f"{path} has no picture track. If it is sound only, there is no face to look at.")
         stream = max(streams, key=lambda s: (s.width or 0) * (s.height or 0))
+        if (stream.width or 0) * (stream.height or 0) > LARGEST:
+            raise VideoError(
+                f"{path} announces pictures of {stream.width} × {stream.height} px, and at most {LARGEST:,} px are "
+                "read: they would fill the memory. Scale it down first, if it is a video."
+            )
         stream.thread_type = "AUTO"
+        stream.codec_context.options = {"max_pixels": str(LARGEST)}  # for a stream that grows, or lies
         try:
             yield container, stream
         except av.FFmpegError as error:

@@ -24,7 +24,7 @@ class Journal:
             try:
                 entry = json.loads(line)
                 self.rows[entry["key"]] = dict.fromkeys(_COLUMNS) | entry["row"]
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, RecursionError):
                 continue
         if text and not text.endswith("\n"):  # cut short
             file.write("\n")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from ._walk import Tree, folders_of, stem_of
-from .project import DataError
+from .project import DataError, parse_json
 
 COLUMNS = ("path", "label", "dataset", "method", "compression", "group", "ids", "split", "official_split", "mask")
 FFPP, DFD, CELEB, DFDC = "FaceForensics++", "DeepFakeDetection", "Celeb-DF v2", "DFDC"
@@ -65,7 +64,7 @@ def compression_of(folders: tuple[str, ...]) -> str:
 def _read_json(tree: Tree, path: str, found: Found):
     """The content of a JSON file of the data set, or None and a report line."""
     try:
-        return json.loads((tree.root / path).read_text(encoding="utf-8"))
+        return parse_json((tree.root / path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         found.problems.append((path, f"it cannot be read as JSON ({error})"))
         return None

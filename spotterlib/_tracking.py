@@ -53,13 +53,18 @@ class Linker:
         self.tracks.extend({row: sighting} for sighting in left.values())
 
     def _expected(self, track: dict[int, Sighting], time: float) -> np.ndarray:
-        """Where a track's box should be now: its last place, moved on by its last speed for at most half a second."""
-        *before, last = sorted(track)[-2:]
-        box = track[last].box
-        if not before:
+        """Where a track's box should be now: its last place, moved on by its last speed for at most half a second.
+
+        The speed is taken over the time that smooths: between frames a few ms apart it would be the detector's jitter.
+        """
+        rows = sorted(track)
+        last, box = rows[-1], track[rows[-1]].box
+        if len(rows) == 1:
             return box
-        was = track[before[0]].box
-        elapsed = max(self.times[last] - self.times[before[0]], 1e-3)
+        earlier = [row for row in rows[:-1] if self.times[last] - self.times[row] >= SMOOTHING]
+        start = earlier[-1] if earlier else rows[0]
+        was = track[start].box
+        elapsed = max(self.times[last] - self.times[start], SMOOTHING)
         speed = (box + box[[2, 3, 0, 1]] - was - was[[2, 3, 0, 1]]) / 2 / elapsed
         return box + speed * min(time - self.times[last], 0.5)
 

@@ -31,6 +31,9 @@ from .video import VideoInfo, probe_video, sample_frames
 MIN_USABLE = 8
 """Fewest frames with a face that a window is scored from."""
 
+SMALLEST = 32
+"""Side in px of the crop box under which a face gets no score: blown up to 224 px it looks forged, whoever it shows."""
+
 _LOADING = threading.Lock()
 _DETECT_SIDE = 360  # px: the shorter side that MTCNN sees; the same faces are found as at 1080, nine times faster
 _LEAST_FACE, _PYRAMID = 20.0, 0.709  # px of the smallest face that MTCNN looks for, and what each step then leaves
@@ -38,6 +41,7 @@ _WHOLE_LOOK = 4  # of so many grid frames one is looked at for small faces even 
 _MIN_CONFIDENCE = 0.9  # MTCNN's own .7 lets hands and patterns through
 _MIN_SIDE = 24  # px: MTCNN's pyramid needs more than its smallest face
 _MIN_SIGHTINGS = 3  # fewer are a slip of the detector
+_HELD = 4096 * 2304  # px: a larger picture (8K) is held reduced to this, for a window of them must fit into the memory
 
 
 def cropping() -> dict[str, object]:
@@ -79,6 +83,12 @@ class FaceTrack:
     def valid(self) -> np.ndarray:
         """bool (G,): where the face was found."""
         return self.confidences > 0
+
+    @property
+    def side(self) -> float:
+        """Its box's usual side (median) in px, 0 where it was never found."""
+        boxes = self.boxes[self.valid]
+        return float(np.median(boxes[:, 2] - boxes[:, 0])) if len(boxes) else 0.0
 
     def at(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Boxes (N, 4), landmarks (N, 5, 2) and valid (N,) at any times (N,) in s.
@@ -293,6 +303,7 @@ class _Finder:
         self.window = 0
         self.grid = {int(index) for grid in grids for index in grid}
         self.held: list[tuple[int, float, np.ndarray]] = []  # index, time and picture of this window's frames
+        self.scale = 1.0  # of the held pictures; boxes and landmarks are px of the video's own
         self.begun: dict[int, Future] = {}  # by index: the faces of a grid frame, looked for while the next is decoded
         self.whole: Future | None = None  # the faces of the last frame that was looked at for small ones, too
         self.looks = 0  # grid frames begun in this window
@@ -303,6 +314,9 @@ class _Finder:
         self.crops: list[dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]]] = []  # by index: crop, box, landmarks
 
     def take(self, index: int, time: float, picture: np.ndarray) -> None:
+        self.scale = min(1.0, (_HELD / (picture.shape[0] * picture.shape[1])) ** 0.5)
+        if self.scale < 1:
+            picture = cv2.resize(picture, None, fx=self.scale, fy=self.scale, interpolation=cv2.INTER_AREA)
         self.held.append((index, time, picture))
         if index in self.grid:
             if self.whole is None or self.looks % _WHOLE_LOOK == 0:
@@ -347,6 +361,7 @@ class _Finder:
         steps = np.diff([time for _, time in looked])
         patience = max(PATIENCE, 1.5 * float(np.median(steps))) if len(steps) else PATIENCE
         for (index, time), faces in zip(looked, found, strict=True):
+            faces = Detections(faces.boxes / self.scale, faces.landmarks / self.scale, faces.confidences)
             self.linker.add(time, faces, patience)
             self.rows.append((index, time, self.window))
 
@@ -361,7 +376,7 @@ class _Finder:
         boxes, marks, found = track.at(np.array([time for _, time, _ in self.held]))
         for (index, _, picture), box, points, there in zip(self.held, boxes, marks, found, strict=True):
             if there:
-                self.crops[number][index] = (cut(picture, box), box, points)
+                self.crops[number][index] = (cut(picture, box * self.scale), box, points)
 
     def _track(self, number: int, first: int = 0) -> FaceTrack:
         """One track on the grid rows from `first` on."""

@@ -84,14 +84,27 @@ class Manifest:
         root (text alone is judged: a link inside the root may lead anywhere).
         """
         path = find_input(path)
-        beside = read_json(path.with_suffix(".json")) if path.with_suffix(".json").exists() else None
-        beside = beside if isinstance(beside, dict) and "settings" in beside else {}
+        beside = _read_beside(path.with_suffix(".json"))
         base = find_input(root) if root is not None else Path(os.path.normpath(path.parent / beside.get("root", "")))
         table, bad = complete_table(read_csv(path), base, str(path))
         if bad:
             raise DataError(f"{path}: {bad[0][1]} ({bad[0][0]}). Mend that line, or make the manifest again.")
         left_out = [(line["path"], line["problem"]) for line in beside.get("report", [])]
         return cls(base, table, _report(left_out), beside.get("settings", {}))
+
+
+def _read_beside(file: Path) -> dict[str, Any]:
+    """The JSON that was saved beside a manifest; {} where there is none, or one of something else."""
+    beside = read_json(file) if file.exists() else None
+    if not isinstance(beside, dict) or "settings" not in beside:
+        return {}
+    settings, report, root = beside["settings"], beside.get("report", []), beside.get("root", "")
+    split = settings.get("split", {}) if isinstance(settings, dict) else None
+    notes = [made.get("notes", []) for made in (settings, split)] if isinstance(split, dict) else [None]
+    sound = isinstance(root, str) and "\0" not in root and all(isinstance(lines, list) for lines in [report, *notes])
+    if not sound or not all(isinstance(row, dict) and {"path", "problem"} <= set(row) for row in report):
+        raise DataError(f"{file} is not as a saved manifest leaves it. Make the manifest again, or delete that file.")
+    return beside
 
 
 def build_manifest(root: str | os.PathLike[str], layout: str = "auto") -> Manifest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from ._depthwise import DepthwiseConv
 from ._folding import fold
 from ._threads import on_one_core
-from .project import ROOT, CheckpointError, atomic_path, file_sha256, pick_device, write_json
+from .project import ROOT, CheckpointError, atomic_path, file_sha256, parse_json, pick_device, write_json
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -291,7 +290,7 @@ def read_card(path: str | os.PathLike[str]) -> dict:
     """
     place = Path(path).with_suffix(".json")
     try:
-        card = json.loads(place.read_text(encoding="utf-8"))
+        card = parse_json(place.read_text(encoding="utf-8"))
         _check_card(card)
         if not isinstance(card["sha256"], str):
             raise TypeError("sha256 is no text")

@@ -127,10 +127,21 @@ def write_json(path: str | os.PathLike[str], value: Any) -> Path:
     return Path(path)
 
 
+def parse_json(text: str) -> Any:
+    """The value of a JSON text. Raises `ValueError`, also for what is nested too deeply to be read, and for half a
+    letter (a lone surrogate), which no file can hold again."""
+    try:
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    return value
+
+
 def read_json(path: str | os.PathLike[str]) -> Any:
     """Read a JSON file. Raises `DataError` that names the file when it is missing or no JSON."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return parse_json(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing.") from error
     except (ValueError, OSError) as error:

@@ -18,7 +18,7 @@ from ._calibration import combine_odds
 from ._journal import Journal, file_key, row_of
 from ._report import FaceResult, ScanReport, WindowResult
 from ._windows import FRAMES, duration_of
-from .faces import MIN_USABLE, VideoFaces, find_faces
+from .faces import MIN_USABLE, SMALLEST, FaceTrack, VideoFaces, find_faces
 from .heatmap import explain_clips
 from .model import Detector, load_checkpoint
 from .project import CheckpointError, DataError, SpotterError, atomic_path, find_input, output_path, to_json, write_json
@@ -83,9 +83,16 @@ def _score_face(detector: Detector, found: VideoFaces, number: int) -> FaceResul
     )
     scored = [p for p in probability if p is not None]
     whole = combine_odds(scored) if scored else None
-    reason = "" if scored else f"seen in at most {int(usable.max())} frames of a window; {MIN_USABLE} are needed"
+    reason = "" if scored else _unscored(track, int(usable.max()))
     label = "UNDECIDED" if whole is None else verdict(whole, *detector.thresholds)
     return FaceResult(label, whole, reason, windows, track, clip, frame_scores, heatmaps)
+
+
+def _unscored(track: FaceTrack, best: int) -> str:
+    """Why a face has no score; best: the most frames of a window that could be scored."""
+    if track.side < SMALLEST:
+        return f"a face {track.side:.0f} px wide; {SMALLEST} are needed"
+    return f"seen in at most {best} frames of a window; {MIN_USABLE} are needed"
 
 
 def joint_probability(faces: list[FaceResult]) -> float | None:
@@ -147,8 +154,11 @@ def _reason(
         said.append(f"no face was found in the {looked} looked at")
     elif p is None:
         best = max(window.usable for face in faces for window in face.windows)
+        widest = max(face.track.side for face in faces)
         said.append(
             f"a face was found in only {_frames_of(best)} of a window, and {MIN_USABLE} are needed for a verdict"
+            if widest >= SMALLEST
+            else f"the largest face is only {widest:.0f} px wide, and {SMALLEST} are needed for a verdict"
         )
     elif label == "UNDECIDED":
         said.append(f"the probability of a fake, {p:.2f}, lies between the thresholds {t_low:.2f} and {t_high:.2f}")

@@ -13,7 +13,7 @@ from scipy.special import expit
 from ._calibration import combine_odds, verdicts
 from ._windows import window_rows
 from .cache import read_cache
-from .faces import MIN_USABLE, FaceClip, FaceTrack, VideoFaces
+from .faces import MIN_USABLE, SMALLEST, FaceClip, FaceTrack, VideoFaces
 from .model import Detector, load_checkpoint
 from .project import CheckpointError
 
@@ -46,9 +46,10 @@ def score_cache(
 
 
 def windows_of(track: FaceTrack, clip: FaceClip) -> tuple[np.ndarray, np.ndarray]:
-    """Of every window of a face: rows (W, 24) into the clip, and bool (W, 24) where the face is there."""
+    """Of every window of a face: rows (W, 24) into the clip, and bool (W, 24) where it is there and can be scored: a
+    face of less than `SMALLEST` px cannot."""
     rows = window_rows(track.windows)
-    return rows, (rows >= 0) & clip.valid[rows]
+    return rows, (rows >= 0) & clip.valid[rows] & (track.side >= SMALLEST)
 
 
 def _read_ahead(files: Sequence[str]) -> Iterator[list[VideoFaces | None]]:

@@ -34,9 +34,11 @@ def split_by_group(
     fractions: of the videos, for train, val, test; they add up to 1. What could not be met is in `.notes`.
     official: keep a data set's own split where it has one with a val or test part. What shares a person with its test
     (or val) part but is not in it goes to no split ("") and is named in the notes.
-    Raises `DataError` for fractions that are not three numbers from 0 to 1 adding up to 1.
+    Raises `DataError` for fractions that are not three numbers from 0 to 1 adding up to 1, or a manifest of nothing.
     """
     fractions = _fractions(fractions)
+    if manifest.table.empty:
+        raise DataError("The manifest has no video to split.")
     table = manifest.table.reset_index(drop=True)
     tokens = tokens_of(table)
     component = _components(len(table), tokens)

@@ -29,7 +29,8 @@ _AAC_RATES = frozenset([16_000, 22_050, 24_000, 32_000, 44_100, 48_000])
 @dataclass(frozen=True)
 class VideoInfo:
     """What a video says of itself. `width` × `height` px as a player shows it (rotation and pixel shape applied);
-    `fps` frames a second (mean); `frames` and `duration` (s) as its packets tell, before decoding."""
+    `fps` frames a second (mean); `frames` and `duration` (s) as its packets tell (the index of an MP4 that was cut
+    short knows of more), before decoding."""
 
     path: str
     width: int
@@ -89,10 +90,27 @@ def probe_video(path: str | os.PathLike[str]) -> VideoInfo:
             raise _nothing_decodes(place)
         rate = rate_of(stream)
         codec, sound = stream.codec_context.name, bool(container.streams.audio)
+        whole, mp4 = stream.frames, "mp4" in container.format.name
     if len(times) > 1 and times[-1] > 0:
         rate = (len(times) - 1) / float(times[-1])
-    frames = max(len(times), 1)
+    # fewer packets than the index names: an edit list leaves them out, or the file has lost them
+    frames = whole if mp4 and whole > len(times) and _is_cut_short(place) else max(len(times), 1)
     return VideoInfo(str(place), *look.shown, rate, frames, frames / rate, codec, sound)
+
+
+def _is_cut_short(path: Path) -> bool:
+    """Whether the last box of an MP4 says that it goes on where the file has ended."""
+    end, place = path.stat().st_size, 0
+    with open(path, "rb") as file:
+        while end - place >= 8:
+            file.seek(place)
+            head = file.read(16)
+            size = int.from_bytes(head[:4], "big")
+            size = int.from_bytes(head[8:], "big") if size == 1 else size or end - place
+            if size < 8:  # no box: whatever it is, it is not known to be cut
+                return False
+            place += size
+    return place > end
 
 
 def _nothing_decodes(place: Path) -> VideoError:

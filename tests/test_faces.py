@@ -335,6 +335,14 @@ def test_a_leap_across_the_picture_is_somebody_else():
     assert [sorted(track) for track in linker.tracks] == [list(range(5)), list(range(5, 10))]
 
 
+def test_frames_a_few_ms_apart_give_no_speed():
+    linker = Linker()
+    for k, moment in enumerate([0.0, 0.04, 0.08, 0.5, 0.52, 1.0, 1.4, 1.41, 1.7, 2.3]):
+        linker.add(moment, detections(box_at(50 + k % 2 * 3)))  # jitter of 3 px, 300 px/s over 10 ms
+    assert len(linker.tracks) == 1
+    assert len(linker.tracks[0]) == 10
+
+
 def make_track(times, seen, windows=None):
     """A track whose box moves by 10 px a second."""
     times, seen = np.asarray(times, float), np.asarray(seen, bool)

@@ -48,7 +48,7 @@ def package_names(requirements: list[str]) -> set[str]:
 def project_requirements() -> list[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    return project["dependencies"] + extras["notebooks"] + extras["test"]
+    return project["dependencies"] + extras["notebooks"] + extras["test"] + extras["soak"]
 
 
 def test_environment_yml_has_the_packages_of_pyproject():

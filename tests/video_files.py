@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import wave
+from fractions import Fraction
 
 import av
 import cv2
@@ -27,17 +28,28 @@ def number_of(frame: np.ndarray) -> float:
     return (float(frame[height // 2, width // 2].mean()) - 40) / 6
 
 
-def encode(path, codec="libx264", count=24, size=(64, 48), rate=FPS, fmt=None, pix="yuv420p", set_up=None, **options):
-    """A video of `picture`s by PyAV itself; set_up: called with the stream before the first frame."""
-    with av.open(f"file:{path}", "w", format=fmt) as container:
+def encode(
+    path, codec="libx264", count=24, size=(64, 48), rate=FPS, fmt=None, pix="yuv420p", set_up=None, frames=None,
+    times=None, muxer=None, **options,
+):  # fmt: skip
+    """A video by PyAV itself, of `frames` uint8 RGB (T, H, W, 3) or of `picture`s.
+
+    set_up: called with the stream before the first frame; times: when each is shown, in ms; muxer: its options.
+    """
+    pictures = [picture(number, *size) for number in range(count)] if frames is None else frames
+    size = pictures[0].shape[1::-1]
+    with av.open(f"file:{path}", "w", format=fmt, options=muxer or {}) as container:
         stream = container.add_stream(codec, rate=rate)
         stream.width, stream.height = size
         stream.pix_fmt = pix
         stream.options = {"crf": "10"} | options
         if set_up is not None:
             set_up(stream)
-        for number in range(count):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(number, *size), format="rgb24")))
+        for number, each in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(each), format="rgb24")
+            if times is not None:
+                frame.pts, frame.time_base = times[number], Fraction(1, 1000)
+            container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
 
