@@ -22,7 +22,7 @@ from ._claim import claimed, writing
 from .dataset import Carrier, draw_moments
 from .faces import CROP, MIN_USABLE, WIDE, FaceTrack, VideoFaces, cropping, find_faces
 from .manifest import Manifest
-from .project import DataError, VideoError, output_path, to_json
+from .project import DataError, VideoError, output_path, stoppable, to_json
 
 STATUSES = ("ok", "several faces", "short", "no face", "unreadable")
 """What became of a video: ok (one face), several faces (all kept, the main one first), short (a face, but in too
@@ -68,7 +68,8 @@ def cache_faces(
     _write(folder / "settings.json", told)
     cache_one = functools.partial(_cache_one, str(manifest.root), str(folder), max_windows, device, workers != 1)
     paths, rows = manifest.table["path"].tolist(), {}
-    with warnings.catch_warnings():
+    kept = f"The videos cached so far are kept in {place}: cache them again, and it goes on with the others."
+    with stoppable(f"Caching faces in {place}", kept), warnings.catch_warnings():
         # joblib renews a worker that has grown by 300 MB (torch keeps kernels for every picture size): no job is lost
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
         for wait in (False, True):  # what another process has in hand comes last, for then it is done

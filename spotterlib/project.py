@@ -9,7 +9,9 @@ import math
 import os
 import platform
 import random
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -98,6 +100,30 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, final)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def stoppable(work: str, kept: str) -> Iterator[None]:
+    """Long work that SIGTERM ends as Ctrl-C does: by a `KeyboardInterrupt` that says what was stopped and what is kept.
+
+    work: "The scan of a.mp4"; kept: a sentence on what is there already and how to go on. Around other stoppable work
+    the outermost speaks. Outside the main thread, where Python handles no signal, and where the caller handles SIGTERM
+    in a way of its own, that signal does what it did.
+    """
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    free = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if free:
+        signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"{work} was stopped. {kept}") from None
+    finally:
+        if free:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _plain(value: Any) -> Any:
