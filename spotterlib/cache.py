@@ -22,7 +22,7 @@ from ._claim import claimed, writing
 from .dataset import Carrier, draw_moments
 from .faces import CROP, MIN_USABLE, WIDE, FaceTrack, VideoFaces, cropping, find_faces
 from .manifest import Manifest
-from .project import DataError, VideoError, output_path, stoppable, to_json
+from .project import DataError, VideoError, enough_memory, inside, output_path, stoppable, to_json
 
 STATUSES = ("ok", "several faces", "short", "no face", "unreadable")
 """What became of a video: ok (one face), several faces (all kept, the main one first), short (a face, but in too
@@ -101,7 +101,7 @@ def load_cache_table(out: str | os.PathLike[str]) -> pd.DataFrame:
     try:
         text = dict.fromkeys(_TEXT.split(), str)
         table = pd.read_csv(place / "cache.csv", keep_default_na=False, dtype=text)
-        table["file"] = [str(place / name) if name else "" for name in table["file"]]
+        table["file"] = [str(inside(place, name)) if name else "" for name in table["file"]]
     except (ValueError, KeyError, OSError) as error:
         raise DataError(f"{place / 'cache.csv'} cannot be read ({error}). Run cache_faces (02) again.") from error
     return table
@@ -130,7 +130,8 @@ def _cache_one(
                     return None
                 kept = _cached(file, key)  # by whoever had it before
                 if kept is None:
-                    found = find_faces(video, between=BETWEEN, max_windows=max_windows, device=device, wide=True)
+                    with enough_memory(f"Finding the faces of {video}"):
+                        found = find_faces(video, between=BETWEEN, max_windows=max_windows, device=device, wide=True)
                     kept = {"key": key, **_told(found)}
                     with writing(file.parent):
                         write_faces(part, found, kept)

@@ -25,6 +25,7 @@ from .project import (
     DataError,
     SpotterError,
     atomic_path,
+    enough_memory,
     find_input,
     output_path,
     stoppable,
@@ -48,7 +49,8 @@ def scan_video(
     enough of a face is no error but an UNDECIDED report with its reason. Ctrl-C and SIGTERM: see `stoppable`.
     """
     begun = time.perf_counter()
-    with stoppable(f"The scan of {Path(path).name}", "It left nothing behind: scan the video again."):
+    name, again = Path(path).name, "It left nothing behind: scan the video again."
+    with stoppable(f"The scan of {name}", again), enough_memory(f"The scan of {name}"):
         detector = checkpoint if isinstance(checkpoint, Detector) else load_checkpoint(checkpoint, device)
         loaded = time.perf_counter()
         found = find_faces(path, device=detector.device, progress=(lambda s: progress(0.7 * s)) if progress else None)
@@ -258,7 +260,9 @@ def scan_folder(
             table.to_csv(temporary, index=False)
         write_json(place / "scans.json", rows)
     except OSError as error:
-        raise DataError(f"{out} cannot be written ({error}). Is there room, and may you write there?") from error
+        raise DataError(
+            f"{out} cannot be written ({error.strerror or error}). Is there room, and may you write there?"
+        ) from error
     return table
 
 

@@ -27,6 +27,7 @@ from .model import DEFAULT_CHECKPOINT, MEAN, STD, SpotterNet, fill, load_imagene
 from .project import (
     DataError,
     SpotterError,
+    enough_memory,
     file_sha256,
     find_input,
     output_path,
@@ -35,6 +36,7 @@ from .project import (
     seed_everything,
     stoppable,
     write_json,
+    writing,
 )
 
 
@@ -117,12 +119,15 @@ def fit(
 
     Raises `DataError` when a part lacks a class, `NotReadyError` when `out` holds a run with other settings, data or
     start, `CheckpointError` when `start` or `last.pt` cannot be read, `SpotterError` when the loss is no number any
-    more. Ctrl-C and SIGTERM: see `stoppable`.
+    more or the memory runs out, `WriteError` when `out` cannot be written. Ctrl-C and SIGTERM: see `stoppable`.
     """
     folder = output_path(out)
     epochs = _epochs(config, train, val, folder, start, card, device, resume, progress)
     while True:
-        with _stoppable(folder):  # an epoch at a time: between two it is the caller's turn
+        with (
+            _stoppable(folder),
+            enough_memory(f"The training in {folder}"),
+        ):  # an epoch at a time: between two it is the caller's turn
             record = next(epochs, None)
         if record is None:
             return
@@ -148,7 +153,7 @@ def _epochs(
     """What `fit` yields."""
     weights = class_weights(train)
     class_weights(val, "validation")
-    folder.mkdir(parents=True, exist_ok=True)
+    output_path(folder / "last.pt")  # the folder is there from here on
     accelerator = _accelerator(config, pick_device(device))
     rank, processes = accelerator.process_index, accelerator.num_processes
     seed_everything(config.seed)
@@ -169,7 +174,8 @@ def _epochs(
             write_json(folder / "history.json", state.history)
         else:
             for name in ("last.pt", "history.json"):
-                (folder / name).unlink(missing_ok=True)
+                with writing(folder / name):
+                    (folder / name).unlink(missing_ok=True)
     yield from state.history
     # without torch's own wrapper for several processes: gradients are summed and norms shared here, to the same result
     # as in one process with the whole batch
