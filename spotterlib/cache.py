@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
 import re
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import cv2
@@ -69,7 +71,7 @@ def cache_faces(
     cache_one = functools.partial(_cache_one, str(manifest.root), str(folder), max_windows, device, workers != 1)
     paths, rows = manifest.table["path"].tolist(), {}
     kept = f"The videos cached so far are kept in {place}: cache them again, and it goes on with the others."
-    with stoppable(f"Caching faces in {place}", kept), warnings.catch_warnings():
+    with stoppable(f"Caching faces in {place}", kept), _workers_alive(kept), warnings.catch_warnings():
         # joblib renews a worker that has grown by 300 MB (torch keeps kernels for every picture size): no job is lost
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
         for wait in (False, True):  # what another process has in hand comes last, for then it is done
@@ -86,6 +88,16 @@ def cache_faces(
     kept["file"] = [f"{folder.name}/{os.path.basename(file)}" if file else "" for file in kept["file"]]
     _write(place / "cache.csv", kept.to_csv(index=False, lineterminator="\n"))
     return table
+
+
+@contextlib.contextmanager
+def _workers_alive(kept: str) -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise DataError(
+            f"A worker process was ended from outside, as where memory runs out. {kept} Use fewer workers."
+        ) from error
 
 
 def _write(file: Path, text: str) -> None:

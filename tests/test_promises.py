@@ -12,17 +12,23 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from face_clips import manifest_of, synthetic, with_surroundings
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from report_factory import make_report, make_video
 
 from spotterlib import _resume, cache, render, samples, scan
 from spotterlib.cache import cache_faces, load_cache_table
+from spotterlib.faces import find_faces
 from spotterlib.manifest import Manifest
 from spotterlib.model import load_checkpoint, save_checkpoint
 from spotterlib.perturb import choose_perturbations, perturb_manifest
@@ -37,8 +43,9 @@ from spotterlib.project import (
     inside,
     write_json,
 )
-from spotterlib.runner import write_index
-from spotterlib.scan import scan_folder
+from spotterlib.runner import export_html, write_index
+from spotterlib.scan import scan_folder, scan_video, score_faces
+from spotterlib.scrubber import ScanBox
 from spotterlib.training import TrainConfig, fit
 from spotterlib.video import write_video
 
@@ -431,6 +438,24 @@ def test_every_library_runs_out_of_memory_in_the_same_words(error):
             raise VideoError("the face detector failed") from cause
 
 
+def test_a_worker_that_the_system_ends_is_named_and_the_cache_stays(tmp_path, monkeypatch):
+    """As Linux does it where memory runs out: the largest process is killed."""
+    table = synthetic_cache(tmp_path, monkeypatch)
+    before = contents(tmp_path / "cache")
+
+    def ended(*_, **__):
+        def run(jobs):
+            list(jobs)
+            raise TerminatedWorkerError("A worker process managed by the executor was unexpectedly terminated.")
+
+        return run
+
+    monkeypatch.setattr(cache, "Parallel", ended)
+    with pytest.raises(DataError, match=r"A worker process was ended.*memory.*workers"):
+        cache_faces(manifest_of(tmp_path, *table["path"]), tmp_path / "cache", workers=2)
+    assert contents(tmp_path / "cache") == before
+
+
 def test_a_name_that_speaks_of_memory_is_only_a_name():
     with pytest.raises(VideoError, match="is empty"), enough_memory("The scan"):
         raise VideoError("out of memory.mp4 is empty.")
@@ -459,11 +484,154 @@ print(scan_video(sys.argv[1], detector).label)
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the size of a process is read from /proc")
 def test_a_scan_without_memory_is_one_error_and_the_next_one_works(clips, checkpoint, tmp_path):
-    pictures = np.random.default_rng(0).integers(0, 256, (12, 1080, 1920, 3), np.uint8)
-    big = write_video(tmp_path / "big.mp4", pictures, 12, crf=40)
+    pictures = np.full((12, 1080, 1920, 3), 90, np.uint8)
+    big = write_video(tmp_path / "big.mp4", pictures, 12)
     command = [sys.executable, "-c", SHORT, str(clips / "face.mp4"), str(checkpoint), str(big)]
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     run = subprocess.run(command, capture_output=True, text=True, env=env)
     said = run.stdout.splitlines()
     assert run.returncode == 0, run.stderr[-2000:]
     assert said[0] == said[-1] and "The scan of big.mp4 needs more memory than there is" in said[1]
+
+
+# --- every name is escaped -------------------------------------------------------------------------------------------
+
+
+class Elements(HTMLParser):
+    """The elements of a page with the names of their attributes: what a name in it must not change."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, *(name for name, _ in attrs)))
+
+
+def same_page(write, plain: str, name: str) -> None:
+    assert Elements(write(name)).found == Elements(write(plain)).found
+    assert name not in write(name)
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_a_page_has_the_same_elements_whatever_its_names_are(report, tmp_path, name):
+    def page(text):
+        told = replace(report, video=text.replace("/", "∕"), reason=text, checkpoint={"name": text, "sha256": text})
+        return render.export_page(told, tmp_path / "page.html").read_text("utf-8")
+
+    assert Elements(page(name)).found == Elements(page("plain")).found
+    same_page(lambda text: write_index(tmp_path, text, [(text, f"{text}.mp4")]).read_text("utf-8"), "plain", name)
+
+
+@pytest.mark.parametrize("name", NASTY[:1])
+def test_widgets_escape_every_name(report, tmp_path, monkeypatch, name):
+    monkeypatch.setattr("spotterlib.project.ROOT", tmp_path)
+    box = ScanBox()
+    box.path.value = str(tmp_path / name.replace("/", "∕"))  # there is none: the sentence that says so names it
+    box.button.click()
+    assert "There is nothing at" in box.state.value and Elements(box.state.value).found == [("div", "style")]
+    box.drop._handle_custom_msg({"begin": name, "size": 3}, [])
+    assert "innerHTML" not in (ROOT / "spotterlib" / "_drop.js").read_text("utf-8"), "what is said is set as text"
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_what_a_notebook_shows_of_a_table_is_escaped(name):
+    """Names in the cells, the columns and the index of tables, as 01 to 04 end their cells with them."""
+    from IPython.core.formatters import DisplayFormatter
+
+    table = table_of(2).table
+    for column in ("path", "group", "method", "dataset", "ids"):
+        table[column] = name
+    table["label"], manifest = 1, replace(table_of(2), table=table)
+    shown = [manifest.table, manifest.counts(), pd.DataFrame({name: [1]}), [name], {name: name}, manifest]
+    for thing in shown:
+        page = DisplayFormatter().format(thing)[0].get("text/html", "")
+        assert not {"img", "script", "svg"} & {element[0] for element in Elements(page).found}
+
+
+@pytest.mark.parametrize("name", [*NASTY, "--><script>alert(4)</script>", "$\\frac$"])
+def test_a_figure_takes_any_name(tmp_path, name):
+    _, drawing = save_figure(plot_faces([np.zeros((8, 8, 3), np.uint8)], [name], title=name), tmp_path / "a")
+    tags = {element.tag.rpartition("}")[2] for element in ElementTree.parse(drawing).iter() if element.tag is not None}
+    assert not {"script", "img"} & tags
+
+
+@pytest.mark.parametrize("name", NASTY[:1])
+def test_the_page_of_a_notebook_escapes_its_name(tmp_path, name):
+    def page(text):
+        nbformat.write(nbformat.v4.new_notebook(cells=[]), tmp_path / f"{text}.ipynb")
+        return export_html(tmp_path / f"{text}.ipynb").read_text("utf-8")
+
+    assert Elements(page(name)).found == Elements(page("plain")).found
+
+
+# --- the same answer again -------------------------------------------------------------------------------------------
+
+SCAN = """
+import json, sys
+import torch
+from spotterlib.faces import _detector
+from spotterlib.model import load_checkpoint
+from spotterlib.scan import scan_video
+
+REFUSED = "socket.connect socket.getaddrinfo subprocess.Popen os.system os.exec os.posix_spawn os.fork".split()
+
+def refuse(event, arguments):
+    if event in REFUSED:
+        raise PermissionError(f"{event} {arguments}")
+
+torch.set_num_threads(1)
+detector = load_checkpoint(sys.argv[2], "cpu")
+_detector("cpu")
+sys.addaudithook(refuse)
+report = scan_video(sys.argv[1], detector)
+print(json.dumps([report.to_dict(), [face.heatmaps.tolist() for face in report.faces]]))
+"""
+
+
+def numbers(value) -> list[float]:
+    """Every number in a report, in order; what is no number must be the same anyway."""
+    if isinstance(value, dict):
+        return [number for key in sorted(value) for number in numbers(value[key])]
+    if isinstance(value, list):
+        return [number for item in value for number in numbers(item)]
+    return [float(value)] if isinstance(value, int | float) else []
+
+
+def test_another_process_says_the_same_and_more_threads_give_the_same_verdict(clips, detector, checkpoint, tmp_path):
+    """Of a file whose name asks for a shell, with the network and every program closed."""
+    video = tmp_path / "$(touch harm); `touch harm` | a&b.mp4"
+    shutil.copy(clips / "late.mp4", video)
+    command = [sys.executable, "-c", SCAN, str(video), str(checkpoint)]
+    run = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}, cwd=tmp_path
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert [path.name for path in tmp_path.iterdir()] == [video.name]
+    before, reports = torch.get_num_threads(), []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        reports.append(scan_video(video, detector))
+    torch.set_num_threads(before)
+    there, heat = json.loads(run.stdout)
+    here = reports[0].to_dict()
+    for one in (there, here):
+        del one["timings"]
+    assert [there[name] for name in ("label", "reason", "video")] == [
+        here[name] for name in ("label", "reason", "video")
+    ]
+    assert numbers(there) == pytest.approx(numbers(here), abs=1e-6)
+    wanted = numbers([face.heatmaps.tolist() for face in reports[0].faces])
+    assert numbers(heat) == pytest.approx(wanted, abs=1e-6) and any(wanted)
+    assert reports[1].label == reports[0].label
+    assert reports[1].probability == pytest.approx(reports[0].probability, abs=1e-3)
+
+
+def test_half_precision_gives_the_same_verdict(clips, detector):
+    found = find_faces(clips / "late.mp4")
+    (whole,) = score_faces(detector, found)
+    with torch.autocast("cpu", torch.bfloat16):
+        (half,) = score_faces(detector, found)
+    assert half.label == whole.label and half.probability != whole.probability
+    assert half.probability == pytest.approx(whole.probability, abs=0.05)
