@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -136,7 +137,9 @@ def _in_order(container: av.container.InputContainer, stream: av.VideoStream) ->
             packet = None  # the file ends in damage: what came before it stands
         try:
             yield from stream.decode(packet)  # None: what the decoder still holds
-        except av.FFmpegError:
+        except av.FFmpegError as error:
+            if error.errno in (errno.ENOMEM, errno.EAGAIN):  # no memory, or no thread: not the file's fault
+                raise
             if packet is not None:
                 continue
         if packet is None:

@@ -35,8 +35,14 @@ def describe(data: ClipDataset) -> dict:
 
 def keep_state(path: Path, state: RunState, about: dict, parts: dict) -> None:
     """Write `last.pt`, whole or not at all. about: config, and data and start; parts: what has a `state_dict`."""
-    with atomic_path(path) as temporary:
-        torch.save({**{k: v.state_dict() for k, v in parts.items()}, "state": asdict(state), **about}, temporary)
+    kept = {**{k: v.state_dict() for k, v in parts.items()}, "state": asdict(state), **about}
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        try:
+            torch.save(kept, file)
+        except RuntimeError as error:  # torch's word for a disk that is full; Python's is behind it
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
 
 def restore_state(path: Path, about: dict, parts: dict) -> RunState:

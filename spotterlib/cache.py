@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
 import re
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import cv2
@@ -22,7 +24,7 @@ from ._claim import claimed, writing
 from .dataset import Carrier, draw_moments
 from .faces import CROP, MIN_USABLE, WIDE, FaceTrack, VideoFaces, cropping, find_faces
 from .manifest import Manifest
-from .project import DataError, VideoError, output_path, to_json
+from .project import DataError, VideoError, enough_memory, inside, output_path, stoppable, to_json
 
 STATUSES = ("ok", "several faces", "short", "no face", "unreadable")
 """What became of a video: ok (one face), several faces (all kept, the main one first), short (a face, but in too
@@ -68,7 +70,8 @@ def cache_faces(
     _write(folder / "settings.json", told)
     cache_one = functools.partial(_cache_one, str(manifest.root), str(folder), max_windows, device, workers != 1)
     paths, rows = manifest.table["path"].tolist(), {}
-    with warnings.catch_warnings():
+    kept = f"The videos cached so far are kept in {place}: cache them again, and it goes on with the others."
+    with stoppable(f"Caching faces in {place}", kept), _workers_alive(kept), warnings.catch_warnings():
         # joblib renews a worker that has grown by 300 MB (torch keeps kernels for every picture size): no job is lost
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
         for wait in (False, True):  # what another process has in hand comes last, for then it is done
@@ -87,6 +90,16 @@ def cache_faces(
     return table
 
 
+@contextlib.contextmanager
+def _workers_alive(kept: str) -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise DataError(
+            f"A worker process was ended from outside, as where memory runs out. {kept} Use fewer workers."
+        ) from error
+
+
 def _write(file: Path, text: str) -> None:
     with claimed(file) as part, writing(file):
         part.write_text(text, encoding="utf-8")
@@ -100,7 +113,7 @@ def load_cache_table(out: str | os.PathLike[str]) -> pd.DataFrame:
     try:
         text = dict.fromkeys(_TEXT.split(), str)
         table = pd.read_csv(place / "cache.csv", keep_default_na=False, dtype=text)
-        table["file"] = [str(place / name) if name else "" for name in table["file"]]
+        table["file"] = [str(inside(place, name)) if name else "" for name in table["file"]]
     except (ValueError, KeyError, OSError) as error:
         raise DataError(f"{place / 'cache.csv'} cannot be read ({error}). Run cache_faces (02) again.") from error
     return table
@@ -129,7 +142,8 @@ def _cache_one(
                     return None
                 kept = _cached(file, key)  # by whoever had it before
                 if kept is None:
-                    found = find_faces(video, between=BETWEEN, max_windows=max_windows, device=device, wide=True)
+                    with enough_memory(f"Finding the faces of {video}"):
+                        found = find_faces(video, between=BETWEEN, max_windows=max_windows, device=device, wide=True)
                     kept = {"key": key, **_told(found)}
                     with writing(file.parent):
                         write_faces(part, found, kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import cv2
@@ -144,3 +145,15 @@ def make_loader(
         generator=torch.Generator(),  # else a loader draws from torch's own, and dropout would depend on the workers
         pin_memory=torch.cuda.is_available(),
     )
+
+
+@contextlib.contextmanager
+def ending_at_once(*loaders: DataLoader) -> Iterator[None]:
+    """Ctrl-C in the block ends the loaders' workers too; left alone, each first finishes the clips it has in hand."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        for loader in loaders:
+            for worker in getattr(loader._iterator, "_workers", ()):
+                worker.terminate()  # which torch's workers take from their parent for a good end
+        raise

@@ -67,12 +67,10 @@ class Manifest:
         together = root.is_relative_to(folder) or (root.is_relative_to(ROOT) and folder.is_relative_to(ROOT))
         kept = Path(os.path.relpath(root, folder)) if together else root
         report = self.report.to_dict("records")
-        write_json(
-            path.with_suffix(".json"),
-            {"root": kept.as_posix(), "videos": len(self.table), "settings": self.settings, "report": report},
-        )
-        with atomic_path(path) as temporary:
+        about = {"root": kept.as_posix(), "videos": len(self.table), "settings": self.settings, "report": report}
+        with atomic_path(path) as temporary, atomic_path(path.with_suffix(".json")) as beside:  # both, or the old two
             self.table.to_csv(temporary, index=False, lineterminator="\n")
+            write_json(beside, about)
         return path
 
     @classmethod

@@ -193,7 +193,7 @@ def save_checkpoint(path: str | os.PathLike[str], net: SpotterNet, card: dict) -
 
     The card gets the weights' sha256. It must have `thresholds` {t_low, t_high} and `calibration` {clip, frame}, each
     {scale, bias}: `ValueError`, `KeyError` or `TypeError` otherwise. Raises `CheckpointError`, and writes nothing, when
-    a weight is no number in fp16.
+    a weight is no number in fp16; `WriteError` when the disk is full.
     """
     path = Path(path)
     _check_card(card)
@@ -208,7 +208,10 @@ def save_checkpoint(path: str | os.PathLike[str], net: SpotterNet, card: dict) -
     # both are whole before either gets its name: a stop leaves the old pair, the new pair or, for an instant, two that
     # do not belong together, which `load_checkpoint` refuses
     with atomic_path(path) as weights, atomic_path(path.with_suffix(".json")) as beside:
-        save_file(state, weights)
+        try:
+            save_file(state, weights)
+        except SafetensorError as error:  # its own kind for what the disk says
+            raise OSError(str(error)) from error
         write_json(beside, {**card, "sha256": file_sha256(weights)})
     return path
 

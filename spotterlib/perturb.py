@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from .manifest import Manifest
-from .project import DataError, VideoError, output_path
+from .project import DataError, VideoError, atomic_path, output_path, writing
 from .video import iterate_frames, probe_video, transcode_frames, write_video
 
 _KEPT_CRF = 10
@@ -181,7 +181,7 @@ def perturb_video(path: str | os.PathLike[str], out: str | os.PathLike[str], how
     if final.exists() and os.path.samefile(source, final):
         raise VideoError(f"{final} is the video itself. Write the perturbed one somewhere else.")
     if how.kind == "recompress":
-        with tempfile.TemporaryDirectory(dir=final.parent, prefix=".spotter-") as folder:
+        with writing(final), tempfile.TemporaryDirectory(dir=final.parent, prefix=".spotter-") as folder:
             once = _write(Path(folder) / "once.mp4", _timed(source), fps, int(how.strength))
             return _write(final, _from_second(_timed(once)), fps, int(how.strength))
     if how.kind == "compress":
@@ -249,7 +249,8 @@ def perturb_manifest(
             try:
                 probe_video(source)
             except VideoError:
-                shutil.copyfile(source, target)
+                with atomic_path(target) as temporary:
+                    shutil.copyfile(source, temporary)
             else:
                 perturb_video(source, target, how, seed)
         if progress is not None:

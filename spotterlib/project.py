@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
 import os
 import platform
 import random
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -42,6 +45,43 @@ class NotReadyError(SpotterError):
     """An earlier notebook's result is missing; the message says which to run."""
 
 
+class WriteError(SpotterError, OSError):
+    """A file could not be written: no room, or no right to. What was there before is as it was."""
+
+
+@contextlib.contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """What the system refuses in the block (a full disk, a read-only folder) is a `WriteError` that names `place`."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, SpotterError):
+            raise
+        why = error.strerror or str(error)
+        refused = WriteError(f"{place} cannot be written ({why}). Is there room, and may you write there?")
+        refused.strerror = why
+        raise refused from error
+
+
+_NO_MEMORY = ("allocate memory", "out of memory", "Insufficient memory", "bad_alloc", "bad allocation")
+
+
+@contextlib.contextmanager
+def enough_memory(work: str) -> Iterator[None]:
+    """Where the memory runs out in the block, a `SpotterError` says at what; every library has an error of its own."""
+    try:
+        yield
+    except Exception as error:
+        found = error.__cause__ if isinstance(error, SpotterError) else error
+        told = isinstance(found, RuntimeError) or type(found).__module__ == "cv2"
+        short = told and any(words in str(found) for words in _NO_MEMORY)
+        refused = getattr(found, "errno", None) in (errno.ENOMEM, errno.EAGAIN)  # the system's words, for threads too
+        if not (short or refused or isinstance(found, MemoryError)):
+            raise
+        remedy = "Close other programs, use fewer workers or smaller batches, or a machine with more."
+        raise SpotterError(f"{work} needs more memory than there is. {remedy}") from error
+
+
 def find_input(path: str | os.PathLike[str]) -> Path:
     """The file or folder a user named: absolute, or relative to the working directory, else to the clone.
 
@@ -56,10 +96,25 @@ def find_input(path: str | os.PathLike[str]) -> Path:
 
 
 def output_path(path: str | os.PathLike[str]) -> Path:
-    """Where a result goes: absolute as given, relative under the clone; the parent folder is made."""
+    """Where a result goes: absolute as given, relative under the clone; the parent folder is made.
+
+    Raises `WriteError` where it cannot be made.
+    """
     asked = Path(os.path.expanduser(path))  # as it is where no such user exists
     place = asked if asked.is_absolute() else ROOT / asked
-    place.parent.mkdir(parents=True, exist_ok=True)
+    with writing(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def inside(root: Path, name: str) -> Path:
+    """The file that a table names, under its root. Raises `DataError` for a name that leaves it.
+
+    The text alone is judged: a link under the root may lead anywhere, as data sets made of links need.
+    """
+    place = Path(os.path.normpath(root / name))
+    if "\0" in name or place == Path(os.path.normpath(root)) or not place.is_relative_to(os.path.normpath(root)):
+        raise DataError(f"{name!r} is not a file under {root}, and no other is touched. Mend the table that names it.")
     return place
 
 
@@ -83,21 +138,49 @@ def data_home() -> Path | None:
 
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary name beside `path`; it replaces `path` if the block succeeds and vanishes if it fails."""
+    """Yield a temporary name beside `path`; it replaces `path` if the block succeeds and vanishes if it fails.
+
+    Raises `WriteError` where nothing can be written.
+    """
     final = Path(path)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    # a short name of its own (a name of 250 characters has no room for a suffix), the ending kept for encoders
-    handle, name = tempfile.mkstemp(dir=final.parent, prefix=".spotter-", suffix=final.suffix[-16:])
-    os.close(handle)
-    temporary = Path(name)
+    with writing(final):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        # a short name of its own (a name of 250 characters has no room for a suffix), the ending kept for encoders
+        handle, name = tempfile.mkstemp(dir=final.parent, prefix=".spotter-", suffix=final.suffix[-16:])
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            mask = os.umask(0)
+            os.umask(mask)
+            os.chmod(temporary, 0o666 & ~mask)
+            os.replace(temporary, final)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def stoppable(work: str, kept: str) -> Iterator[None]:
+    """Long work that SIGTERM ends as Ctrl-C does: by a `KeyboardInterrupt` that says what was stopped and what is kept.
+
+    work: "The scan of a.mp4"; kept: a sentence on what is there already and how to go on. Around other stoppable work
+    the outermost speaks. Outside the main thread, where Python handles no signal, and where the caller handles SIGTERM
+    in a way of its own, that signal does what it did.
+    """
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    free = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if free:
+        signal.signal(signal.SIGTERM, stop)
     try:
-        yield temporary
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, final)
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"{work} was stopped. {kept}") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        if free:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _plain(value: Any) -> Any:

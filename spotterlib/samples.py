@@ -18,7 +18,7 @@ import pandas as pd
 
 from ._animate import animate_still, draw_motion
 from .manifest import Manifest, build_manifest
-from .project import ROOT, DataError, atomic_path, file_sha256, output_path, read_json
+from .project import ROOT, DataError, atomic_path, file_sha256, inside, output_path, read_json
 from .selfblend import draw_blend, face_to_pixels, region_mask, self_blend
 from .video import write_video
 
@@ -119,7 +119,7 @@ def _clear(folder: Path, table: pd.DataFrame) -> None:
             if set(old["recipe"]) == set(table["recipe"]):
                 before, files = before - files, set()
     for name in before | files:
-        (folder / name).unlink(missing_ok=True)
+        inside(folder, name).unlink(missing_ok=True)
 
 
 def load_people() -> dict[str, dict]:

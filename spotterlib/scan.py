@@ -21,7 +21,18 @@ from ._windows import FRAMES, duration_of
 from .faces import MIN_USABLE, SMALLEST, FaceTrack, VideoFaces, find_faces
 from .heatmap import explain_clips
 from .model import Detector, load_checkpoint
-from .project import CheckpointError, DataError, SpotterError, atomic_path, find_input, output_path, to_json, write_json
+from .project import (
+    CheckpointError,
+    DataError,
+    SpotterError,
+    atomic_path,
+    enough_memory,
+    find_input,
+    output_path,
+    stoppable,
+    to_json,
+    write_json,
+)
 from .scoring import windows_of
 from .video import VIDEO_SUFFIXES
 
@@ -36,14 +47,16 @@ def scan_video(
 
     checkpoint: a loaded `Detector`, the path of one to load, or None for the one shipped; progress: called with the
     share done, 0…1. Raises `VideoError` (missing, not a video, nothing decodes) or `CheckpointError`; a video without
-    enough of a face is no error but an UNDECIDED report with its reason.
+    enough of a face is no error but an UNDECIDED report with its reason. Ctrl-C and SIGTERM: see `stoppable`.
     """
     begun = time.perf_counter()
-    detector = checkpoint if isinstance(checkpoint, Detector) else load_checkpoint(checkpoint, device)
-    loaded = time.perf_counter()
-    found = find_faces(path, device=detector.device, progress=(lambda s: progress(0.7 * s)) if progress else None)
-    seen = time.perf_counter()
-    faces = score_faces(detector, found)
+    name, again = Path(path).name, "It left nothing behind: scan the video again."
+    with stoppable(f"The scan of {name}", again), enough_memory(f"The scan of {name}"):
+        detector = checkpoint if isinstance(checkpoint, Detector) else load_checkpoint(checkpoint, device)
+        loaded = time.perf_counter()
+        found = find_faces(path, device=detector.device, progress=(lambda s: progress(0.7 * s)) if progress else None)
+        seen = time.perf_counter()
+        faces = score_faces(detector, found)
     done = time.perf_counter()
     if progress is not None:
         progress(1.0)
@@ -247,7 +260,9 @@ def scan_folder(
     try:
         place = output_path(out)
         place.mkdir(parents=True, exist_ok=True)
-        with open(place / "scans.jsonl", "a+", encoding="utf-8", errors="replace") as file:
+        kept = f"The videos finished so far are kept in {place}: scan the folder again, and it goes on with the others."
+        journal = place / "scans.jsonl"
+        with stoppable(f"The scan of {root}", kept), open(journal, "a+", encoding="utf-8", errors="replace") as file:
             rows = _scan_all(videos, root, detector, Journal(file), workers, progress)
         for error in closed:
             where = Path(error.filename).relative_to(root).as_posix()
@@ -258,7 +273,9 @@ def scan_folder(
             table.to_csv(temporary, index=False)
         write_json(place / "scans.json", rows)
     except OSError as error:
-        raise DataError(f"{out} cannot be written ({error}). Is there room, and may you write there?") from error
+        raise DataError(
+            f"{out} cannot be written ({error.strerror or error}). Is there room, and may you write there?"
+        ) from error
     return table
 
 

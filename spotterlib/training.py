@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import gc
 import math
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import cv2
 import torch
@@ -18,19 +21,22 @@ from ._losses import focal_loss as focal_loss
 from ._processes import share_norms, sum_gradients, total
 from ._resume import RunState, describe, keep_state, restore_state
 from .cache import load_cache_table, load_cached, training_rows
-from .dataset import ClipDataset, make_loader
+from .dataset import ClipDataset, ending_at_once, make_loader
 from .faces import CROP, FRAMES, MARGIN, WINDOW
 from .model import DEFAULT_CHECKPOINT, MEAN, STD, SpotterNet, fill, load_imagenet, read_tensors, save_checkpoint
 from .project import (
     DataError,
     SpotterError,
+    enough_memory,
     file_sha256,
     find_input,
     output_path,
     pick_device,
     read_json,
     seed_everything,
+    stoppable,
     write_json,
+    writing,
 )
 
 
@@ -113,12 +119,41 @@ def fit(
 
     Raises `DataError` when a part lacks a class, `NotReadyError` when `out` holds a run with other settings, data or
     start, `CheckpointError` when `start` or `last.pt` cannot be read, `SpotterError` when the loss is no number any
-    more.
+    more or the memory runs out, `WriteError` when `out` cannot be written. Ctrl-C and SIGTERM: see `stoppable`.
     """
+    folder = output_path(out)
+    epochs = _epochs(config, train, val, folder, start, card, device, resume, progress)
+    while True:
+        with (
+            _stoppable(folder),
+            enough_memory(f"The training in {folder}"),
+        ):  # an epoch at a time: between two it is the caller's turn
+            record = next(epochs, None)
+        if record is None:
+            return
+        yield record
+
+
+def _stoppable(folder: Path) -> contextlib.AbstractContextManager[None]:
+    kept = f"The epochs finished so far are kept in {folder}: train there with the same settings, and it goes on."
+    return stoppable(f"The training in {folder}", kept)
+
+
+def _epochs(
+    config: TrainConfig,
+    train: ClipDataset,
+    val: ClipDataset,
+    folder: Path,
+    start: str | os.PathLike[str] | None,
+    card: dict | None,
+    device: str,
+    resume: bool,
+    progress: Callable[[float], None] | None,
+) -> Iterator[dict]:
+    """What `fit` yields."""
     weights = class_weights(train)
     class_weights(val, "validation")
-    folder = output_path(out)
-    folder.mkdir(parents=True, exist_ok=True)
+    output_path(folder / "last.pt")  # the folder is there from here on
     accelerator = _accelerator(config, pick_device(device))
     rank, processes = accelerator.process_index, accelerator.num_processes
     seed_everything(config.seed)
@@ -139,7 +174,8 @@ def fit(
             write_json(folder / "history.json", state.history)
         else:
             for name in ("last.pt", "history.json"):
-                (folder / name).unlink(missing_ok=True)
+                with writing(folder / name):
+                    (folder / name).unlink(missing_ok=True)
     yield from state.history
     # without torch's own wrapper for several processes: gradients are summed and norms shared here, to the same result
     # as in one process with the whole batch
@@ -151,66 +187,71 @@ def fit(
     val_batches = Batches(make_loader(val, config.batch, False, **share), processes > 1, accelerator.device)
     weights = weights.to(accelerator.device)
 
-    for epoch in range(len(state.history), config.epochs):
-        if epoch == config.unfreeze_epoch:
-            state.waited = 0
-        if state.waited >= config.patience and epoch > max(config.unfreeze_epoch, 0):
-            return
-        begun, train_batches.waited = time.perf_counter(), 0.0
-        if 0 <= config.unfreeze_epoch <= epoch:
-            net.freeze(0)
-        # dropout's draws belong to the epoch and the process, not to what came before
-        torch.manual_seed(config.seed * 100_003 + epoch + 7919 * rank)
-        train_batches.loader.batch_sampler.epoch = epoch
-        net.train()
-        losses, clips = 0.0, 0.0
-        for step, (batch, batch_clips, batch_frames) in enumerate(train_batches):
-            sizes = (batch_clips, batch_frames, weights, config.gamma, config.frame_weight)
-            loss = batch_loss(accelerator, model, batch, *sizes)[0]
-            value = float(loss.detach())
-            value = total([value], accelerator.device)[0] if processes > 1 else value
-            if not math.isfinite(value):
-                remedy = f'Train with a lower rate than {config.lr:g}, or with precision="fp32".'
-                raise SpotterError(f"The loss is no number any more in epoch {epoch}. {remedy}")
-            accelerator.backward(loss)
-            if processes > 1:
-                sum_gradients(net.parameters())
-            accelerator.clip_grad_norm_(net.parameters(), config.clip_norm)
-            optimizer.step()
-            optimizer.zero_grad()
-            losses += value * batch_clips
-            clips += batch_clips
-            if progress is not None:
-                progress((step + 1) / len(train_batches.loader))
-        if not clips:
-            raise DataError("Not one clip of the training part has a valid frame. Look at its face cache (02).")
-        trained = time.perf_counter() - begun
-        found = validate(accelerator, net, model, val_batches, weights, config)
-        record = {
-            "epoch": epoch,
-            "train_loss": losses / clips,
-            **{k: v for k, v in found.items() if k.startswith("val_")},
-            "lr": optimizer.param_groups[0]["lr"],
-            "lr_backbone": optimizer.param_groups[-1]["lr"],
-            "frozen": net.frozen,
-            "clips_per_second": clips / trained,
-            "waiting": train_batches.waited / trained,
-            "seconds": time.perf_counter() - begun,
-        }
-        schedule.step()
-        state.history.append(record)
-        better = found["val_auc"] > state.best
-        state.best = max(found["val_auc"], state.best)
-        gained = found["val_f1"] > state.best_f1 + config.min_gain
-        state.waited = 0 if gained else state.waited + 1
-        state.best_f1 = found["val_f1"] if gained else state.best_f1
-        if accelerator.is_main_process:
-            if better:
-                facts = {**_preprocessing(), **(card or {}), "training": {**asdict(config), "epoch": epoch, **origin}}
-                save_checkpoint(folder / "best.safetensors", net, {**facts, **found["card"]})
-            keep_state(folder / "last.pt", state, about, parts)
-            write_json(folder / "history.json", state.history)
-        yield record
+    with ending_at_once(train_batches.loader, val_batches.loader):
+        for epoch in range(len(state.history), config.epochs):
+            if epoch == config.unfreeze_epoch:
+                state.waited = 0
+            if state.waited >= config.patience and epoch > max(config.unfreeze_epoch, 0):
+                return
+            begun, train_batches.waited = time.perf_counter(), 0.0
+            if 0 <= config.unfreeze_epoch <= epoch:
+                net.freeze(0)
+            # dropout's draws belong to the epoch and the process, not to what came before
+            torch.manual_seed(config.seed * 100_003 + epoch + 7919 * rank)
+            train_batches.loader.batch_sampler.epoch = epoch
+            net.train()
+            losses, clips = 0.0, 0.0
+            for step, (batch, batch_clips, batch_frames) in enumerate(train_batches):
+                sizes = (batch_clips, batch_frames, weights, config.gamma, config.frame_weight)
+                loss = batch_loss(accelerator, model, batch, *sizes)[0]
+                value = float(loss.detach())
+                value = total([value], accelerator.device)[0] if processes > 1 else value
+                if not math.isfinite(value):
+                    remedy = f'Train with a lower rate than {config.lr:g}, or with precision="fp32".'
+                    raise SpotterError(f"The loss is no number any more in epoch {epoch}. {remedy}")
+                accelerator.backward(loss)
+                if processes > 1:
+                    sum_gradients(net.parameters())
+                accelerator.clip_grad_norm_(net.parameters(), config.clip_norm)
+                optimizer.step()
+                optimizer.zero_grad()
+                losses += value * batch_clips
+                clips += batch_clips
+                if progress is not None:
+                    progress((step + 1) / len(train_batches.loader))
+            if not clips:
+                raise DataError("Not one clip of the training part has a valid frame. Look at its face cache (02).")
+            trained = time.perf_counter() - begun
+            found = validate(accelerator, net, model, val_batches, weights, config)
+            record = {
+                "epoch": epoch,
+                "train_loss": losses / clips,
+                **{k: v for k, v in found.items() if k.startswith("val_")},
+                "lr": optimizer.param_groups[0]["lr"],
+                "lr_backbone": optimizer.param_groups[-1]["lr"],
+                "frozen": net.frozen,
+                "clips_per_second": clips / trained,
+                "waiting": train_batches.waited / trained,
+                "seconds": time.perf_counter() - begun,
+            }
+            schedule.step()
+            state.history.append(record)
+            better = found["val_auc"] > state.best
+            state.best = max(found["val_auc"], state.best)
+            gained = found["val_f1"] > state.best_f1 + config.min_gain
+            state.waited = 0 if gained else state.waited + 1
+            state.best_f1 = found["val_f1"] if gained else state.best_f1
+            if accelerator.is_main_process:
+                if better:
+                    facts = {
+                        **_preprocessing(),
+                        **(card or {}),
+                        "training": {**asdict(config), "epoch": epoch, **origin},
+                    }
+                    save_checkpoint(folder / "best.safetensors", net, {**facts, **found["card"]})
+                keep_state(folder / "last.pt", state, about, parts)
+                write_json(folder / "history.json", state.history)
+            yield record
 
 
 def _accelerator(config: TrainConfig, device: str):
@@ -293,14 +334,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default, help=f"({default})")
     chosen = vars(parser.parse_args(arguments))
     work, start, frames, selfblend = (chosen.pop(name) for name in ("work", "start", "frames", "selfblend"))
-    config = TrainConfig(**chosen)
+    config, out = TrainConfig(**chosen), output_path(work) / "train"
     try:
-        train, val = cached_parts(work, frames, selfblend, config.seed)
-        for epoch in fit(config, train, val, output_path(work) / "train", start):
-            if os.environ.get("RANK", "0") == "0":
-                print("  ".join(f"{key} {value:.4g}" for key, value in epoch.items()), flush=True)
+        with _stoppable(out):
+            train, val = cached_parts(work, frames, selfblend, config.seed)
+            for epoch in fit(config, train, val, out, start):
+                if os.environ.get("RANK", "0") == "0":
+                    print("  ".join(f"{key} {value:.4g}" for key, value in epoch.items()), flush=True)
     except SpotterError as error:
         sys.exit(str(error))
+    except KeyboardInterrupt as stop:
+        print(stop, file=sys.stderr)
+        gc.freeze()  # or taking apart what is there takes Python seconds
+        sys.exit(130)  # as shells say it of what Ctrl-C ended
 
 
 if __name__ == "__main__":

@@ -248,12 +248,12 @@ def write_video(
     final = Path(path)
     timed = zip(frames, (index / fps for index in count()) if times is None else times, strict=times is not None)
     try:
-        with (
-            atomic_path(final) as temporary,
-            av.open(f"file:{temporary}", "w", format="mp4", options={"movflags": "+faststart"}) as container,
-        ):
-            if not _encode(container, timed, fps, crf, audio_from):
-                raise VideoError(f"{final} was not written: there was no frame to write.")
+        with atomic_path(final) as temporary:
+            temporary.write_bytes(bytes(1 << 16))  # FFmpeg would leave a file open that has no room for its first bytes
+            how = {"movflags": "+faststart"}
+            with av.open(f"file:{temporary}", "w", format="mp4", options=how) as container:
+                if not _encode(container, timed, fps, crf, audio_from):
+                    raise VideoError(f"{final} was not written: there was no frame to write.")
     except (av.FFmpegError, OSError) as error:
         why = error.strerror or error
         raise VideoError(f"{final} could not be written ({why}). Is there room, and may you write there?") from error

@@ -19,7 +19,8 @@ from sklearn import metrics as sk
 from video_files import encode
 
 from spotterlib import _tables, dossier, robustness, scoring
-from spotterlib.dossier import find_mistakes, save_evaluation
+from spotterlib._dossier_page import evaluation_page
+from spotterlib.dossier import draw_figures, find_mistakes, save_evaluation
 from spotterlib.evaluation import (
     Evaluation,
     OperatingPoint,
@@ -326,6 +327,21 @@ def test_the_report_stands_alone_and_escapes(cached, tmp_path):
     assert "LEAKING" not in text and str(tmp_path) not in text
     for wanted in ("Frame level", "Swap", "c23", "temperature 0.50", "0" * 64, "DeepfakeBench", "no face: 1"):
         assert wanted in text
+
+
+def test_the_report_has_the_same_elements_whatever_its_names_are(cached):
+    """Names in the columns of the table, in the card's and in the folder's place."""
+    figures = draw_figures(evaluate(detector_of(), cached, draws=2))
+
+    def elements(name):
+        table = cached.assign(dataset=name, compression=name, group=cached["group"] + name, path=cached["path"] + name)
+        table["method"] = table["method"].where(table["label"] == 0, table["method"] + name)
+        found = evaluate(detector_of(name), table, against=detector_of(f"other {name}"), draws=20)
+        text = evaluation_page(found, figures, None, name)
+        assert text.count(name) == 0 or "<" not in name
+        return re.findall(r"<[a-zA-Z/][^\s>]*", text)
+
+    assert elements("<img src=x onerror=alert(1)></script>") == elements("plain")
 
 
 def test_a_leak_is_refused_unless_told_otherwise_and_then_marked(cached, tmp_path):
