@@ -41,8 +41,12 @@ def open_container(path: Path, formats: str = FORMATS) -> av.container.InputCont
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
-    """The container and its main video stream; FFmpeg's errors become `VideoError`."""
+def opened(path: Path, steady: bool = False) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+    """The container and its main video stream; FFmpeg's errors become `VideoError`.
+
+    steady: on one thread. Where several frames are decoded at once, FFmpeg mends a damaged one from whatever its
+    neighbours have become by then: other pictures each time.
+    """
     with open_container(path) as container:
         cover = av.stream.Disposition.attached_pic
         streams = [s for s in container.streams.video if s.codec_context is not None and not s.disposition & cover]
@@ -54,7 +58,7 @@ def opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoSt
                 f"{path} announces pictures of {stream.width} × {stream.height} px, and at most {LARGEST:,} px are "
                 "read: they would fill the memory. Scale it down first, if it is a video."
             )
-        stream.thread_type = "AUTO"
+        stream.thread_type = "NONE" if steady else "AUTO"
         stream.codec_context.options = {"max_pixels": str(LARGEST)}  # for a stream that grows, or lies
         try:
             yield container, stream

@@ -123,11 +123,21 @@ def iterate_frames(path: str | os.PathLike[str]) -> Iterator[tuple[int, float, n
     Raises `VideoError` when the file is missing, is no video, or not one frame of it decodes.
     """
     place = _checked_path(path)
-    index = -1
+    count, whole = 0, True
     with opened(place) as (container, stream):
-        for index, (time, frame, look) in enumerate(decoded(container, stream)):
-            yield index, time, look.rgb(frame)
-    if index < 0:
+        for time, frame, look in decoded(container, stream):
+            if frame.is_corrupt:
+                whole = False
+                break
+            yield count, time, look.rgb(frame)
+            count += 1
+    if not whole:
+        with opened(place, steady=True) as (container, stream):
+            for number, (time, frame, look) in enumerate(decoded(container, stream)):
+                if number >= count:  # from the damage on
+                    yield number, time, look.rgb(frame)
+                    count += 1
+    if count == 0:
         raise _nothing_decodes(place)
 
 
@@ -141,23 +151,42 @@ def sample_frames(
     `plan(times (V,))` gives the wanted frame indices in groups, judging by the times that the packets announce;
     `begin(groups)` returns the function that takes each wanted frame in order: index, time in s, uint8 RGB (H, W, 3).
     When other frames decode than were announced (damage, edit lists) and the plan from their true times is another, the
-    video is decoded a second time, by that plan, from a new `begin`. Raises `VideoError` when not one frame decodes.
+    video is decoded a second time, by that plan, from a new `begin`; and so it is, on one thread, from the first
+    damaged frame that is met. Raises `VideoError` when not one frame decodes.
     """
     place = _checked_path(path)
     wanted = plan(_packet_times(place))
-    times = _one_pass(place, wanted, begin(wanted))
+    times, steady = _whole_pass(place, wanted, begin, steady=False)
     actual = plan(times)
     if [group.tolist() for group in actual] != [group.tolist() for group in wanted]:
-        times = _one_pass(place, actual, begin(actual))
+        times, _ = _whole_pass(place, actual, begin, steady)
     return times
 
 
-def _one_pass(place: Path, wanted: Sequence[np.ndarray], take: Callable[[int, float, np.ndarray], None]) -> np.ndarray:
-    """Decode everything, hand over what is wanted, return all times."""
+def _whole_pass(
+    place: Path,
+    wanted: Sequence[np.ndarray],
+    begin: Callable[[Sequence[np.ndarray]], Callable[[int, float, np.ndarray], None]],
+    steady: bool,
+) -> tuple[np.ndarray, bool]:
+    """The times of all frames, and whether the video had to be decoded on one thread: it has where it is
+    damaged, and then the pass begins again."""
+    times = _one_pass(place, wanted, begin(wanted), steady)
+    if times is None:
+        return _whole_pass(place, wanted, begin, steady=True)
+    return times, steady
+
+
+def _one_pass(
+    place: Path, wanted: Sequence[np.ndarray], take: Callable[[int, float, np.ndarray], None], steady: bool
+) -> np.ndarray | None:
+    """Decode everything, hand over what is wanted, return all times; None at the first damaged frame, if not steady."""
     asked = {int(index) for group in wanted for index in group}
     times: list[float] = []
-    with opened(place) as (container, stream):
+    with opened(place, steady) as (container, stream):
         for time, frame, look in decoded(container, stream):
+            if frame.is_corrupt and not steady:
+                return None
             if len(times) in asked:
                 take(len(times), time, look.rgb(frame))
             times.append(time)
@@ -170,7 +199,12 @@ def read_frames(path: str | os.PathLike[str], indices: Iterable[int]) -> dict[in
     """The frames of these indices, uint8 RGB (H, W, 3), read in one pass; an index past the end is left out."""
     found: dict[int, np.ndarray] = {}
     wanted = [np.asarray(list(indices), dtype=np.int64)]
-    _one_pass(_checked_path(path), wanted, lambda index, _, picture: found.__setitem__(index, picture))
+
+    def begin(_: Sequence[np.ndarray]) -> Callable[[int, float, np.ndarray], None]:
+        found.clear()
+        return lambda index, _, picture: found.__setitem__(index, picture)
+
+    _whole_pass(_checked_path(path), wanted, begin, steady=False)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from fractions import Fraction
 
@@ -263,6 +264,28 @@ def test_damage_is_read_alike_every_time(tmp_path):
     for run in runs[1:]:
         assert [time for time, _ in run] == [time for time, _ in runs[0]]
         assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(run, runs[0], strict=True))
+
+
+def test_damage_is_mended_as_one_thread_mends_it(tmp_path):
+    # several threads mend a frame from whatever its neighbours are by then: once in a hundred times another picture
+    encode(tmp_path / "a.ts", count=20, size=(160, 120), g="1")
+    data = bytearray((tmp_path / "a.ts").read_bytes())
+    data[len(data) * 4 // 10 : len(data) * 6 // 10] = bytes(len(data) * 6 // 10 - len(data) * 4 // 10)
+    (tmp_path / "a.ts").write_bytes(data)
+    expected = []
+    with av.open(str(tmp_path / "a.ts")) as container:
+        container.streams.video[0].thread_type = "NONE"
+        for packet in container.demux(video=0):
+            with contextlib.suppress(av.FFmpegError):
+                expected += [frame.to_ndarray(format="rgb24") for frame in packet.decode()]
+    assert 10 < len(expected) < 20
+    passes, times = sampled(tmp_path / "a.ts", lambda times: [np.arange(len(times))])
+    assert len(times) == len(expected)
+    assert len(passes) > 1, "the damage was met"
+    everything = read_frames(tmp_path / "a.ts", range(len(expected)))
+    for index, _, frame in iterate_frames(tmp_path / "a.ts"):
+        for found in (frame, passes[-1][index][1], everything[index]):
+            assert np.array_equal(found, expected[index])
 
 
 def test_ffmpeg_never_calls_back_into_python():
