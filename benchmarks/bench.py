@@ -129,15 +129,20 @@ def decode(path: Path) -> None:
 def child(code: str, *given: object) -> tuple[float, float]:
     """Seconds and peak resident memory (MB) of a process of its own that runs `code`."""
     begun = time.perf_counter()
-    told = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code}\n{told}", *map(str, given)],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
-    return time.perf_counter() - begun, int(done.stdout.split()[-1]) / 1024
+    peak = run(code, "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)", given)
+    return time.perf_counter() - begun, peak / 1024
+
+
+def processor_seconds(code: str, *given: object) -> float:
+    """Processor seconds of a process of its own that runs `code`, its start included."""
+    return run(code, "import time; print(time.process_time())", given)
+
+
+def run(code: str, last: str, given: tuple[object, ...]) -> float:
+    """The number that `last` prints after `code`, in a process of its own."""
+    command = [sys.executable, "-c", f"{code}\n{last}", *map(str, given)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    return float(done.stdout.split()[-1])
 
 
 # --- the parts -------------------------------------------------------------------------------------------------------
