@@ -75,4 +75,4 @@ class DropBox(anywidget.AnyWidget):
         """Forget what came of a file that did not arrive whole."""
         arriving, self._arriving, self._part = self._arriving, None, None
         if arriving is not None:
-            arriving.__exit__(InterruptedError, InterruptedError("not whole"), None)
+            arriving.__exit__(EOFError, EOFError("not whole"), None)  # no OSError: the disk is not to blame
