@@ -55,6 +55,7 @@ class TrainConfig:
     patience: int = 7  # epochs without gain before stopping, counted anew from `unfreeze_epoch` on
     min_gain: float = 0.005  # in validation F1, over the last epoch that gained
     clip_norm: float = 1.0
+    average: float = 0.0  # share kept a step by the running mean of the weights that is judged and kept; 0: no mean
     frozen: int = 14  # of 18 backbone stages, until `unfreeze_epoch`: the last 3 blocks and the last convolution train
     unfreeze_epoch: int = 10  # from this epoch on the whole backbone trains (-1: never)
     unfreeze_rate: float = 0.1  # the newly trained stages' rate, relative to lr
@@ -165,6 +166,9 @@ def _epochs(
     data = {"start": origin["start_sha256"], "train data": describe(train), "val data": describe(val)}
     about = {"config": asdict(config), "data": data}
     parts = {"net": net, "optimizer": optimizer, "schedule": schedule}
+    mean = _running_mean(net, config.average) if config.average else None
+    if mean is not None:
+        parts["mean"] = mean
     going_on = resume and (folder / "last.pt").exists()
     if going_on:
         state = restore_state(folder / "last.pt", about, parts)
@@ -180,6 +184,9 @@ def _epochs(
     # without torch's own wrapper for several processes: gradients are summed and norms shared here, to the same result
     # as in one process with the whole batch
     model, optimizer = accelerator.prepare_model(net, evaluation_mode=True), accelerator.prepare(optimizer)
+    judged, judging = net, model
+    if mean is not None:
+        judged = judging = mean.to(accelerator.device).module
     if processes > 1:
         share_norms(net)
     share = {"workers": config.workers, "rank": rank, "processes": processes}
@@ -215,6 +222,8 @@ def _epochs(
                 accelerator.clip_grad_norm_(net.parameters(), config.clip_norm)
                 optimizer.step()
                 optimizer.zero_grad()
+                if mean is not None:
+                    mean.update_parameters(net)
                 losses += value * batch_clips
                 clips += batch_clips
                 if progress is not None:
@@ -222,7 +231,7 @@ def _epochs(
             if not clips:
                 raise DataError("Not one clip of the training part has a valid frame. Look at its face cache (02).")
             trained = time.perf_counter() - begun
-            found = validate(accelerator, net, model, val_batches, weights, config)
+            found = validate(accelerator, judged, judging, val_batches, weights, config)
             record = {
                 "epoch": epoch,
                 "train_loss": losses / clips,
@@ -248,10 +257,21 @@ def _epochs(
                         **(card or {}),
                         "training": {**asdict(config), "epoch": epoch, **origin},
                     }
-                    save_checkpoint(folder / "best.safetensors", net, {**facts, **found["card"]})
+                    save_checkpoint(folder / "best.safetensors", judged, {**facts, **found["card"]})
                 keep_state(folder / "last.pt", state, about, parts)
                 write_json(folder / "history.json", state.history)
             yield record
+
+
+def _running_mean(net: SpotterNet, share: float) -> torch.nn.Module:
+    """A net whose weights and batch statistics follow `net`'s slowly (`update_parameters`): an exponential mean.
+
+    The mean over the last steps lies in the middle of where they wander, and errs less on other data than any of them
+    (Polyak & Juditsky, 1992; Izmailov et al., 2018).
+    """
+    from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+    return AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(share), use_buffers=True)
 
 
 def _accelerator(config: TrainConfig, device: str):
@@ -329,7 +349,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--start", default=str(DEFAULT_CHECKPOINT), help="checkpoint to start from")
     parser.add_argument("--frames", type=int, default=FRAMES, help="frames a clip")
     parser.add_argument("--selfblend", type=float, default=0.5, help="chance that a real clip brings a fake of itself")
-    for name in ("epochs", "batch", "lr", "workers", "seed", "precision", "frozen", "unfreeze_epoch"):
+    for name in ("epochs", "batch", "lr", "workers", "seed", "precision", "frozen", "unfreeze_epoch", "average"):
         default = getattr(TrainConfig, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default, help=f"({default})")
     chosen = vars(parser.parse_args(arguments))
