@@ -18,19 +18,21 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+from eigenfaces import LEAST, MOST, Eigenfaces, fit_eigenfaces, give_back
 from tqdm import tqdm
 
 from spotterlib import project
 from spotterlib._clips import clip_row, load_clip
 from spotterlib._stills import find_portraits, load_still
-from spotterlib.dataset import Carrier, ClipDataset
+from spotterlib.dataset import Carrier, ClipDataset, Donor, marked
 from spotterlib.training import TrainConfig, fit
 
-ROWS, CLIPS = "portraits.json", "grid.json"
+ROWS, CLIPS, FACES = "portraits.json", "grid.json", "eigenfaces.npz"
 
 TEACH = ("bbaf2n", "brbk7n", "lbax4n", "lbbc2a", "lrwp9a")
 JUDGE = ("lwbsza", "pwij3p", "sbia1a", "sbwe5n", "swiz3n")
@@ -41,6 +43,12 @@ TEACHINGS, JUDGINGS = 20, 8
 
 ALIKE = 12
 """How many portraits count as alike."""
+
+AVERAGE = 0.998
+"""Of the weights, a step (`TrainConfig.average`), in stage "frames"."""
+
+FOREIGN, RECODED = 0.3, 0.35
+"""Shares of the fakes that wear the face of a portrait alike, and of those whose face the eigenfaces give back."""
 
 ORIGIN = {
     "portraits": "official portraits of members of the United States Congress, public domain (unitedstates/images)",
@@ -75,6 +83,7 @@ def main() -> None:
     out = project.output_path(options.out)
     rows = portrait_rows(home / "data" / "portraits", out.parent / ROWS)
     train = [row for row in rows if not is_validation(row["name"])]
+    faces = fit_eigenfaces(train, out.parent / FACES)
     train = sorted(train, key=lambda row: name_hash(row["name"]))[: options.rows]
     val = [row for row in rows if is_validation(row["name"])]
     print(f"{len(train)} people to train on, {len(val)} for validation")
@@ -95,14 +104,14 @@ def main() -> None:
     common = {"epochs": options.epochs, "restart": options.epochs, "lr": options.lr, "patience": options.epochs}
     common |= {"workers": options.workers, "unfreeze_epoch": -1, "seed": options.seed}
     if options.stage == "frames":
-        config, frames = TrainConfig(batch=12, frozen=5, frame_weight=1.0, **common), 1
+        config, frames = TrainConfig(batch=12, frozen=5, frame_weight=1.0, average=AVERAGE, **common), 1
     else:
         config, frames = TrainConfig(batch=4, frozen=18, frame_weight=0.2, **common), 24
     grid = grid_rows(home / "data" / "grid", out.parent / CLIPS)
     train += [row for row in grid if row["group"] in TEACH for _ in range(TEACHINGS if options.rows is None else 5)]
     val += [row for row in grid if row["group"] in JUDGE for _ in range(JUDGINGS)]
-    pairs = ClipDataset(train, load, frames, config.seed, selfblend=1.0, donors=alike(train))
-    held = ClipDataset(val, load, frames, seed=1, selfblend=1.0, donors=alike(val))  # the same ones in every run
+    pairs = ClipDataset(train, load, frames, config.seed, selfblend=1.0, donor=Donors(alike(train), faces))
+    held = ClipDataset(val, load, frames, seed=1, selfblend=1.0, donor=Donors(alike(val)))  # the same in every run
     with tqdm(total=1.0, desc=out.name, mininterval=20) as bar:
         progress = lambda share: bar.update(share - bar.n)  # noqa: E731
         for record in fit(config, pairs, held, out, options.start or weights, card, progress=progress):
@@ -113,6 +122,28 @@ def main() -> None:
 def load(row: dict, rng: np.random.Generator | None, frames: int) -> Carrier:
     """A portrait set in motion, or a stretch of a real video."""
     return (load_still if row.get("still") else load_clip)(row, rng, frames)
+
+
+@dataclass(frozen=True)
+class Donors:
+    """The faces that fakes wear: a portrait alike, or a face that the eigenfaces give back, or both."""
+
+    alike: dict[int, list[int]]
+    faces: Eigenfaces | None = None
+
+    def __call__(self, data: ClipDataset, number: int, carrier: Carrier, rng: np.random.Generator) -> Donor | None:
+        others = self.alike.get(number, ())
+        foreign = len(others) > 0 and rng.uniform() < FOREIGN
+        recoded = self.faces is not None and rng.uniform() < RECODED
+        if not foreign and not recoded:
+            return None
+        if foreign:
+            carrier = data.load(data.rows[int(rng.choice(others))], rng if data.augment else None, data.frames)
+        frames, marks = marked(carrier)
+        if recoded:
+            count = int(np.exp(rng.uniform(np.log(LEAST), np.log(MOST))))
+            frames = give_back(frames, marks, self.faces, count)
+        return frames, marks
 
 
 def alike(rows: list[dict]) -> dict[int, list[int]]:

@@ -54,6 +54,8 @@ class Camera:
     grain: float = 0.0  # px, σ: size of the noise's grains
     jpeg: int = 0  # quality 1…100; 0 none
     crf: int = -1  # of the codec; −1 none
+    lead: int = 0  # pictures that the codec sees before each one, so that it predicts it as it does in a video
+    drift: tuple[float, float] = (0.0, 0.0)  # px a picture: how all moves through them
     codec: str = "libx264"  # or an older one, see `transcode_frames`
     again: float = 0.0  # a second pass: resized by this factor and compressed anew; 0 none
     shift: tuple[float, float] = (0.0, 0.0)  # of the crop, in its sides, before roll and flip
@@ -67,8 +69,11 @@ class Camera:
         return 0 < self.side < 120 or self.crf > 30 or self.blur > 1 or self.smooth > 12 or np.hypot(*self.shake) > 3
 
 
-def draw_camera(rng: np.random.Generator) -> Camera:
-    """Draw one clip's camera: spec.md's augmentations, and a real codec in most clips."""
+def draw_camera(rng: np.random.Generator, led: bool = False) -> Camera:
+    """Draw one clip's camera: spec.md's augmentations, and a real codec in most clips.
+
+    led: whether the codec mostly sees more pictures than the clip has (`Camera.lead`), which takes as much longer.
+    """
 
     def maybe(chance: float, value: Callable[[], float], otherwise: float) -> float:
         return float(value()) if rng.uniform() < chance else otherwise
@@ -96,6 +101,8 @@ def draw_camera(rng: np.random.Generator) -> Camera:
         grain=maybe(0.5, lambda: rng.uniform(0.4, 1.2), 0.0),
         jpeg=int(maybe(0.25, lambda: rng.integers(35, 96), 0)),
         crf=int(maybe(0.88, lambda: rng.integers(16, 39), -1)),
+        lead=int(rng.choice([0, 1, 2, 3], p=[0.3, 0.2, 0.3, 0.2])) * led,
+        drift=tuple(float(v) for v in rng.normal(0, 1.0, 2) * (rng.uniform() < 0.7)),
         codec=codec,
         again=maybe(0.3, lambda: rng.uniform(0.55, 1.5), 0.0),
         shift=tuple(float(v) for v in rng.normal(0, 0.03, 2)),
@@ -126,6 +133,8 @@ def film(carrier: Carrier, camera: Camera, frames: np.ndarray | None = None) -> 
             crops[k] = crop_face(pictures[k], carrier.boxes[k])
         return crops
     clip, boxes = _stage(pictures[rows], carrier.boxes[rows], camera)
+    if camera.lead:
+        clip = _led(clip, camera)
     clip = _develop(_light(clip, boxes, camera), camera)
     clip = _compress(clip, camera.jpeg, camera.crf, camera.codec)
     if camera.again:
@@ -134,6 +143,7 @@ def film(carrier: Carrier, camera: Camera, frames: np.ndarray | None = None) -> 
         smooth = cv2.INTER_AREA if camera.again < 1 else cv2.INTER_LINEAR
         clip = np.stack([cv2.resize(f, size, interpolation=smooth) for f in clip])
         clip = _compress(clip, 0, max(camera.crf, 23))
+    clip = clip[camera.lead :: camera.lead + 1]
     for k, picture, box in zip(rows, clip, boxes, strict=True):
         crops[k] = crop_face(picture, box)
     return crops
@@ -171,6 +181,21 @@ def _stage(pictures: np.ndarray, boxes: np.ndarray, camera: Camera) -> tuple[np.
     centres = centres @ move[:, :2].T + move[:, 2] + 0.5
     half = (boxes[:, 2:3] - boxes[:, 0:1]) / 2 * scale * camera.zoom
     return np.stack(clip), np.concatenate([centres - half, centres + half], axis=1)
+
+
+def _led(clip: np.ndarray, camera: Camera) -> np.ndarray:
+    """Each picture behind `lead` copies of itself that drift towards it: (T, H, W, 3) → (T · (lead + 1), H, W, 3).
+
+    A clip's own pictures are half a second apart, or alone: a codec would code each from scratch, as it does few of a
+    video's. Noise comes later, new in each copy.
+    """
+    size, moved = clip.shape[2:0:-1], []
+    for picture in clip:
+        for k in range(camera.lead, 0, -1):
+            move = np.array([[1.0, 0.0, -k * camera.drift[0]], [0.0, 1.0, -k * camera.drift[1]]])
+            moved.append(cv2.warpAffine(picture, move, size, borderMode=cv2.BORDER_REFLECT_101))
+        moved.append(picture)
+    return np.stack(moved)
 
 
 def _light(clip: np.ndarray, boxes: np.ndarray, camera: Camera) -> np.ndarray:

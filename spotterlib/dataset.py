@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -29,8 +29,11 @@ def draw_moments(rng: np.random.Generator | None, start: float, end: float, coun
     return np.linspace(start, start + length, count)
 
 
-FOREIGN = 1 / 3
-"""Share of the fakes that are made with another person's face, where there is one to take."""
+FEW = 4
+"""Frames: clips of so few are coded with pictures before each (`Camera.lead`); for longer ones that takes too long."""
+
+Donor = tuple[np.ndarray, np.ndarray]
+"""A face to paste: frames uint8 RGB (T, H, W, 3) and landmarks (T, 5, 2) px, NaN where there is none."""
 
 
 class ClipDataset(Dataset):
@@ -39,8 +42,8 @@ class ClipDataset(Dataset):
     rows: dicts with `label` (0 real, 1 fake), `group`, and what `load` wants; `still`: true where evaluation needs a
     camera too, for a portrait was never a video. `load(row, rng, frames)` gives a row's Carrier of that many frames,
     its rng None without augment. selfblend: the chance that a real row brings a self-blended fake of itself, in the
-    same batch and by the same camera. donors: names for a row's number the numbers of rows whose faces may be pasted
-    onto it; a third of the fakes of a row that has some are made so.
+    same batch and by the same camera. donor(data, number, carrier, rng): the face that is pasted onto row `number`, as
+    frames and landmarks (T, 5, 2), or None for the row's own; without it, always the row's own.
 
     An index is epoch · len + row: every draw comes from (seed, epoch, row) alone, whatever the order, the worker or the
     machine. An item is a list of (frames uint8 (T, 3, 224, 224), valid bool (T,), label 0 or 1, row).
@@ -54,10 +57,10 @@ class ClipDataset(Dataset):
         seed: int = 0,
         augment: bool = True,
         selfblend: float = 0.0,
-        donors: Mapping[int, Sequence[int]] | None = None,
+        donor: Callable[[ClipDataset, int, Carrier, np.random.Generator], Donor | None] | None = None,
     ) -> None:
         self.rows, self.load, self.frames = list(rows), load, frames
-        self.seed, self.augment, self.selfblend, self.donors = seed, augment, selfblend, donors or {}
+        self.seed, self.augment, self.selfblend, self.donor = seed, augment, selfblend, donor
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -67,15 +70,11 @@ class ClipDataset(Dataset):
         row = self.rows[number]
         rng = np.random.default_rng([self.seed, epoch, number])
         carrier = self.load(row, rng if self.augment else None, self.frames)
-        camera = draw_camera(rng) if self.augment or row.get("still") else PLAIN
+        camera = draw_camera(rng, led=self.frames <= FEW) if self.augment or row.get("still") else PLAIN
         clips = [(film(carrier, camera), int(row["label"]))]
         if row["label"] == 0 and rng.uniform() < self.selfblend:
             blend = draw_blend(rng, least=0.75 if camera.poor else 0.25)
-            others, donor = self.donors.get(number, ()), None
-            if len(others) and rng.uniform() < FOREIGN:
-                other = self.rows[int(rng.choice(others))]
-                donor = marked(self.load(other, rng if self.augment else None, self.frames))
-            fakes, _ = self_blend(*marked(carrier), blend, donor)
+            fakes, _ = self_blend(*marked(carrier), blend, self.donor and self.donor(self, number, carrier, rng))
             clips.append((film(carrier, camera, fakes), 1))
         valid = torch.from_numpy(carrier.valid)
         return [(torch.from_numpy(c).permute(0, 3, 1, 2), valid, label, number) for c, label in clips]

@@ -231,6 +231,30 @@ def test_a_trait_changes_every_frame_alike_and_the_next_time_too(name):
     assert apart.min() > 0.05 and np.array_equal(first[0], first[1]) and np.array_equal(first[0], first[2])
 
 
+def test_pictures_before_each_change_the_coding_and_nothing_else():
+    face = carrier(2, moving=3.0, picture=np.random.default_rng(0).integers(60, 190, (240, 320, 3), dtype=np.uint8))
+    for drift in ((0.0, 0.0), (2.5, -1.0)):
+        led = Camera(roll=4.0, brightness=0.9, blur=0.5, lead=3, drift=drift)
+        assert np.array_equal(film(face, led), film(face, dataclasses.replace(led, lead=0)))
+    coded, alone, plain = (
+        film(face, dataclasses.replace(led, lead=n, crf=crf)) for n, crf in ((3, 30), (0, 30), (0, -1))
+    )
+    assert not np.array_equal(coded, alone), "predicted from those before it"
+    apart = [np.abs(one.astype(int) - plain).mean() for one in (coded, alone)]
+    assert 0.5 < apart[0] / apart[1] < 2, "and as near to the picture as one that is coded alone"
+
+
+def test_long_clips_are_coded_as_they_are(monkeypatch):
+    leads = []
+    monkeypatch.setattr(dataset, "film", lambda carrier, camera, *fakes: leads.append(camera.lead) or carrier.frames)
+    for frames in (1, dataset.FEW, dataset.FEW + 1, 24):
+        leads.clear()
+        data = ClipDataset(rows(40), load_clouds, frames=frames)
+        for k in range(40):
+            data[k]
+        assert set(leads) == ({0, 1, 2, 3} if frames <= dataset.FEW else {0})
+
+
 def test_what_is_in_front_of_a_face_is_in_front_of_its_fake_too():
     still, camera = carrier(1), dataclasses.replace(PLAIN, seed=4, cover=0.45)
     black = film(still, camera, np.zeros_like(still.frames))
@@ -428,20 +452,19 @@ def test_portraits_are_found_by_their_faces(portrait, tmp_path):
 # --- blends with another ------------------------------------------------------------------------------------------
 
 
-def test_donors_are_the_rows_named_and_only_they(monkeypatch):
+def test_what_the_donor_gives_is_pasted_and_nothing_else():
+    red = np.full((1, 240, 320, 3), (250, 0, 0), np.uint8)
     asked = []
 
-    def load(row, rng, frames):
-        asked.append(row["seed"])
-        return load_clouds(row, rng, frames)
+    def donor(data, number, carrier, rng):
+        asked.append(number)
+        return (red, LANDMARKS[None]) if number == 0 else None
 
-    data = ClipDataset(rows(3), load, frames=1, selfblend=1.0, donors={0: [2]})
-    fakes = []
-    for epoch in range(30):
-        item = data[epoch * 3]
-        fakes.append(len(item))
-        data[epoch * 3 + 1]
-    others = [a for a in asked if a == rows(3)[2]["seed"]]
-    assert set(fakes) == {2} and 3 <= len(others) <= 20, (
-        "about a third of the first row's fakes, and none of the second's"
-    )
+    data = ClipDataset(rows(3), load_clouds, frames=1, augment=False, selfblend=1.0, donor=donor)
+    own = ClipDataset(rows(3), load_clouds, frames=1, augment=False, selfblend=1.0)
+    (real, fake), (_, other) = data[0], data[2]
+    assert asked == [0, 2], "a fake has no fake of its own"
+    inside = (fake[0] != real[0]).any(1)
+    assert inside.any() and not torch.equal(fake[0], own[0][1][0])
+    spread = [clip[0].float().std(1)[inside].mean() for clip in (fake, own[0][1])]  # of R, G and B: one colour, evenly
+    assert spread[0] != spread[1] and torch.equal(other[0], own[2][1][0])
