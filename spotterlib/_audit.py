@@ -141,6 +141,8 @@ def _written(leaks: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 
 def _verdict(rows: pd.DataFrame, leaks: pd.DataFrame, leaking: int, tested: int, unknown: int) -> str:
     unsure = f"; {unknown} videos name no person, source or group, and nothing can be said of those" if unknown else ""
+    if rows["split"].nunique() == 1:
+        return f"No leak: all {len(rows)} videos are in one part, {rows['split'].iloc[0]}, and none is held out."
     if leaks.empty and unknown == len(rows):
         return f"Nothing could be checked: none of the {unknown} videos names a person, source or group."
     if leaks.empty:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import re
@@ -17,6 +18,7 @@ METHODS = {
     name.lower(): name
     for name in ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter", "DeepFakeDetection")
 }
+PATH_NAMES = frozenset(("path", "filename", "file", "filepath", "file path", "file_path", "video", "video_path"))
 UNKNOWN = "unknown"  # the method of a fake whose data set does not say how it was made
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -85,7 +87,7 @@ def _ffpp_official(tree: Tree, found: Found) -> dict[str, str]:
             continue
         found.used.add(path)
         split = name.removesuffix(".json")
-        for identity in (str(identity) for pair in pairs for identity in pair):
+        for identity in (str(identity).zfill(3) for pair in pairs for identity in pair):
             if official.setdefault(identity, split) != split:
                 found.problems.append((path, f"it names {identity}, which is in another list too: it gets no split"))
                 official[identity] = ""
@@ -103,7 +105,7 @@ def read_ffpp(tree: Tree) -> Found:
     for path in tree.videos:
         folders, stem = folders_of(path.rpartition("/")[0]), stem_of(path)
         method = next((METHODS[name] for name in folders if name in METHODS), "")
-        if "masks" in folders and method:
+        if "masks" in folders:
             masks[method, stem] = path
             continue
         if not method and not any(name.startswith("original") or name in ("youtube", "actors") for name in folders):
@@ -126,8 +128,9 @@ def read_ffpp(tree: Tree) -> Found:
         split = splits.pop() if len(splits) == 1 else ""
         found.add(path, int(bool(method)), dataset, method, compression, ";".join(ids), split)
     named = {(row[3], stem_of(row[0])) for row in found.rows}
-    found.rows = [(*row[:-1], masks.get((row[3], stem_of(row[0])), "")) for row in found.rows]
-    found.problems += [(path, "a mask without its video") for key, path in masks.items() if key not in named]
+    found.rows = [(*row[:-1], masks.get((row[3], stem_of(row[0])), "") if row[1] else "") for row in found.rows]
+    lone = [path for (method, stem), path in masks.items() if not method or (method, stem) not in named]
+    found.problems += [(path, "a mask without its fake") for path in lone]
     if found.rows and not official:
         found.notes.append("No splits/train.json, val.json, test.json here: pairs are taken from the file names.")
     return found
@@ -148,9 +151,9 @@ def read_celeb(tree: Tree) -> Found:
     for path in tree.others:
         if path.rpartition("/")[2].lower() == "list_of_testing_videos.txt":
             found.used.add(path)
-            for line in (tree.root / path).read_text(encoding="utf-8", errors="replace").splitlines():
-                label, _, name = line.strip().partition(" ")
-                folder = next((part for part in folders_of(name.strip()) if part in kinds), "")
+            for line in (tree.root / path).read_text(encoding="utf-8-sig", errors="replace").splitlines():
+                label, name = (*line.replace("\\", "/").split(maxsplit=1), "", "")[:2]
+                folder = next((part for part in folders_of(name) if part in kinds), "")
                 if label in ("0", "1") and folder:
                     listed[folder, stem_of(name.strip()).lower()] = label
                 elif line.strip():
@@ -186,13 +189,17 @@ def _is_dfdc_json(tree: Tree, path: str) -> bool:
 
 
 def _dfdc_csvs(tree: Tree) -> dict[str, list[dict[str, str]]]:
-    """The tables `filename,label` of the validation and test sets, by path."""
+    """The tables `filename,label` of the validation and test sets, by path; what is none is left to the report."""
     tables = {}
     for path in tree.others:
         if path.lower().endswith(".csv"):
-            with open(tree.root / path, encoding="utf-8-sig", errors="replace", newline="") as file:
-                reader = csv.DictReader(file)
-                if {"filename", "label"} <= set(reader.fieldnames or ()):
+            with (
+                contextlib.suppress(csv.Error, OSError),
+                open(tree.root / path, encoding="utf-8-sig", errors="replace", newline="") as file,
+            ):
+                reader = csv.DictReader(file, skipinitialspace=True)
+                reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+                if {"filename", "label"} <= set(reader.fieldnames):
                     tables[path] = list(reader)
     return tables
 
@@ -236,19 +243,24 @@ def read_dfdc(tree: Tree) -> Found:
         for name, entry in content.items():
             ids = ";".join([stem_of(str(entry.get("original") or name)), *part])
             official = _split_in(path) or "train"
-            claim(f"{folder}/{name}".lstrip("/"), entry.get("label", ""), path, ids=ids, official=official)
+            if "label" in entry:  # the test set's own metadata.json has none: its CSV tells
+                claim(f"{folder}/{name}".lstrip("/"), entry["label"], path, ids=ids, official=official)
     for path, table in _dfdc_csvs(tree).items():
         found.used.add(path)
         folder = path.rpartition("/")[0]
-        below = {
-            clip.rpartition("/")[2]: clip for clip in tree.videos if clip.startswith(folder + "/" if folder else "")
-        }
+        below: dict[str, list[str]] = {}
+        for clip in tree.videos:
+            if clip.startswith(folder + "/" if folder else ""):
+                below.setdefault(clip.rpartition("/")[2], []).append(clip)
         for entry in table:
             name = entry["filename"] or ""
-            clip = below.get(name.rpartition("/")[2], f"{folder}/{name}".lstrip("/"))
+            clip, same = f"{folder}/{name}".lstrip("/"), below.get(name.rpartition("/")[2], [])
+            if clip not in videos and len(same) == 1:
+                clip = same[0]
             official = _split_in(clip) or _split_in(path)
             claim(clip, entry["label"], path, ids=stem_of(name), official=official)
-    found.problems += [(clip, "no metadata.json or CSV names it") for clip in tree.videos if clip not in claimed]
+    unnamed = "no metadata.json or CSV names it with a label"
+    found.problems += [(clip, unnamed) for clip in tree.videos if clip not in claimed]
     if any(row[1] for row in found.rows):
         found.notes.append("DFDC: some fakes are fake in the sound only, and its tables do not say which.")
     if 0 < len(train) < 3:
@@ -257,6 +269,9 @@ def read_dfdc(tree: Tree) -> Found:
             "alone, and the same actors may be on both sides. Three parts or more are kept whole."
         )
     return found
+
+
+READERS = {"ffpp": read_ffpp, "celebdf": read_celeb, "dfdc": read_dfdc}
 
 
 def _split_in(path: str) -> str:
@@ -295,10 +310,17 @@ def read_folders(folder: str) -> tuple[int | None, str, str, str]:
     return label, method, compression, split
 
 
+def _lists_paths(tree: Tree, path: str) -> bool:
+    """Whether a CSV's first line names a column of paths; a data set may come with a metadata.csv of another kind."""
+    with open(tree.root / path, encoding="utf-8-sig", errors="replace") as file:
+        return bool(PATH_NAMES & {name.strip(' \n"') for name in re.split(r"[,;\t]", file.readline().lower())})
+
+
 def detect_layout(tree: Tree) -> str:
     """Which layout a tree has: "ffpp", "celebdf", "dfdc" or "plain". Raises `DataError` for none or several."""
     names = {name for path in (*tree.videos, *tree.others) for name in folders_of(path.rpartition("/")[0])}
-    if any(path.lower() == "metadata.csv" for path in tree.others):
+    beside = [path for path in tree.others if path.lower() == "metadata.csv"]
+    if any(_lists_paths(tree, path) for path in beside):
         return "plain"
     jsons = [path for path in tree.others if path.rpartition("/")[2].lower() == "metadata.json"]
     signs = {
@@ -315,7 +337,7 @@ def detect_layout(tree: Tree) -> str:
         return layouts[0]
     if names & METHODS.keys() and not {"real", "fake"} & names:
         return "ffpp"
-    if names & (REAL_FOLDERS | FAKE_FOLDERS):
+    if names & (REAL_FOLDERS | FAKE_FOLDERS) or beside:
         return "plain"
     if _dfdc_csvs(tree):
         return "dfdc"

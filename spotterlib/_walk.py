@@ -11,6 +11,7 @@ from pathlib import Path
 
 _ENDINGS = ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .mpe .m2v .ts .mts .m2ts .wmv .flv .3gp .ogv .vob .mxf"
 VIDEO_ENDINGS = frozenset(_ENDINGS.split())
+TABLE_ENDINGS = frozenset((".csv", ".json", ".txt"))  # what a layout may open to learn about the videos
 EMPTY = "an empty file (0 bytes): it keeps its row, but no video can be read from it"
 
 
@@ -22,6 +23,11 @@ class Tree:
     videos: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
+
+
+def is_video(path: str) -> bool:
+    """Whether a name ends as videos do."""
+    return os.path.splitext(path)[1].lower() in VIDEO_ENDINGS
 
 
 def stem_of(path: str) -> str:
@@ -85,14 +91,19 @@ def walk_tree(root: Path) -> Tree:
             if problem:
                 tree.problems.append((path.encode("utf-8", "backslashreplace").decode(), problem))
             elif os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir(follow_symlinks=False):
-                if os.path.splitext(entry.name)[1].lower() in VIDEO_ENDINGS:
+                if is_video(entry.name):
                     tree.problems.append((path, "a folder that is named like a video"))
                 if entry.name.startswith("."):
                     tree.problems.append((path, "a hidden folder: not looked into"))
                 else:
                     (links if entry.is_symlink() else folders).append((path + "/", entry.path))
-            elif os.path.splitext(entry.name)[1].lower() not in VIDEO_ENDINGS:
-                tree.others.append(path)
+            elif not is_video(entry.name):
+                table = os.path.splitext(entry.name)[1].lower() in TABLE_ENDINGS
+                problem = file_problem(entry.path) if table and path.lower() != "metadata.csv" else ""
+                if problem in ("", EMPTY):
+                    tree.others.append(path)
+                else:
+                    tree.problems.append((path, problem))
             elif entry.name.startswith("."):
                 tree.problems.append((path, "a hidden file (some systems leave such beside every video)"))
             else:

@@ -14,13 +14,13 @@ from typing import Any
 
 import pandas as pd
 
-from ._layouts import COLUMNS, SCHEMES, Found, detect_layout, read_celeb, read_dfdc, read_ffpp, read_folders
+from ._layouts import COLUMNS, METHODS, PATH_NAMES, READERS, SCHEMES, Found, detect_layout, read_folders
 from ._walk import EMPTY, Tree, file_problem, other_problems, stem_of, walk_tree
 from .project import ROOT, DataError, atomic_path, find_input, output_path, read_json, write_json
 
 LAYOUTS = ("auto", "ffpp", "celebdf", "dfdc", "plain", "csv")
-_LABELS = {"0": 0, "0.0": 0, "real": 0, "original": 0, "1": 1, "1.0": 1, "fake": 1}
-_ALIASES = {"filename": "path", "file": "path", "filepath": "path", "video": "path"}
+_LABELS = dict.fromkeys(("0", "0.0", "real", "original", "pristine", "genuine"), 0)
+_LABELS |= dict.fromkeys(("1", "1.0", "fake", "deepfake", "manipulated", *METHODS), 1)
 _SPLITS = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test"}
 
 
@@ -122,7 +122,7 @@ def build_manifest(root: str | os.PathLike[str], layout: str = "auto") -> Manife
     if place.is_dir() and layout != "csv":
         tree = walk_tree(place)
         layout = detect_layout(tree) if layout == "auto" else layout
-        found = {"ffpp": read_ffpp, "celebdf": read_celeb, "dfdc": read_dfdc, "plain": _read_plain}[layout](tree)
+        found = {**READERS, "plain": _read_plain}[layout](tree)
         problems = [*tree.problems, *found.problems]
         told = found.used | {path for path, _ in found.problems}
         problems += other_problems([path for path in tree.others if path not in told])
@@ -163,9 +163,11 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as a CSV ({error}). Save it as UTF-8 with a line of names.") from error
     names = [str(name).strip().lower() for name in table.columns]
-    table.columns = [_ALIASES.get(name, name) if "path" not in names else name for name in names]
-    if list(table.columns).count("path") != 1:
-        raise DataError(f"{path} needs one column path; it has {', '.join(names)}. Name it in the first line.")
+    table.columns = ["path" if name in PATH_NAMES and "path" not in names else name for name in names]
+    twice = [name for name in COLUMNS if list(table.columns).count(name) > 1]
+    if "path" not in table or twice:
+        needed = twice[0] if twice else "path"
+        raise DataError(f"{path} needs one column {needed}; it has {', '.join(names)}. Name it in the first line.")
     return table
 
 
@@ -175,7 +177,8 @@ def complete_table(
     """A table as text → the columns of a manifest, and the lines that had to be left out.
 
     Label, method, compression and split come from the folder names where the table has none, ids from file names that
-    follow a known data set's way (then `names` gets a note). `root` None: paths are taken as they are written.
+    follow a known data set's way (then `names` gets a note). `root` None: the paths are anyone's and lead anywhere; a
+    label that nothing else gives is read from such a name, too.
     Raises `DataError` for a path that leaves the root.
     """
     table = pd.DataFrame(index=pd.RangeIndex(len(raw)))
@@ -185,12 +188,17 @@ def complete_table(
     if root is not None:
         for column in ("path", "mask"):
             table[column] = _clean_paths(table[column].astype(str), root, source)
+    else:
+        table["path"] = [path and posixpath.normpath(path.replace("\\", "/")) for path in table["path"].astype(str)]
     from_folders = pd.DataFrame(
         [read_folders(path.rpartition("/")[0]) for path in table["path"]],
         columns=["label", "method", "compression", "split"],
     )
     labels = table["label"].str.lower().map(_LABELS)
     labels = labels.where(table["label"] != "", from_folders["label"].astype("float64"))
+    if root is None:
+        unsaid = labels.isna() & (table["label"] == "")
+        labels = labels.mask(unsaid, table["path"].map(_label_in_name))
     known = labels.notna() & (table["path"] != "")
     bad = [
         (path, f"its label {label!r} is neither 0/real nor 1/fake")
@@ -198,6 +206,8 @@ def complete_table(
         else (f"line {line + 2}", "it names no file")
         for line, path, label in table.loc[~known, ["path", "label"]].itertuples()
     ]
+    told = table["label"].str.lower().map(METHODS).fillna("")  # a label may be the method's name
+    table["method"] = table["method"].where(table["method"] != "", told)
     for column in ("method", "compression"):
         table[column] = table[column].where(table[column] != "", from_folders[column])
     table["method"] = table["method"].where(labels == 1, "").mask((labels == 1) & (table["method"] == ""), "unknown")
@@ -212,24 +222,33 @@ def complete_table(
     return _ids_from_names(table.astype(types), names), bad
 
 
+def _label_in_name(path: str) -> float:
+    """1 or 0 where a file is named as a fake or a real video of a known data set is, else NaN."""
+    for real_name, fake_name, _ in SCHEMES.values():
+        if real_name.fullmatch(stem_of(path)) or fake_name.fullmatch(stem_of(path)):
+            return float(fake_name.fullmatch(stem_of(path)) is not None)
+    return float("nan")
+
+
 def _ids_from_names(table: pd.DataFrame, notes: list[str] | None) -> pd.DataFrame:
-    """Fill ids where nothing is known and most fakes are named as a known data set names them."""
+    """Fill ids where nothing is known and most fakes are named as known data sets name them (one or several)."""
     free = (table["ids"] == "") & (table["group"] == "")
     fake = free & (table["label"] == 1)
     if not fake.any():
         return table
     stems = table["path"].map(stem_of)
+    named: dict[str, pd.Series] = {}
     for scheme, (real_name, fake_name, before) in SCHEMES.items():
         matches = stems.where(free & ~fake, "").map(real_name.fullmatch)
         matches = matches.mask(fake, stems.map(fake_name.fullmatch))
-        hits = free & matches.notna()
-        if (hits & fake).sum() * 2 >= fake.sum():
-            table.loc[hits, "ids"] = [";".join(before + name.lower() for name in m.groups()) for m in matches[hits]]
+        hits = matches[free & matches.notna()]
+        if fake[hits.index].any():
+            named[scheme] = hits.map(lambda m, before=before: ";".join(before + name.lower() for name in m.groups()))
+    if sum(fake[ids.index].sum() for ids in named.values()) * 2 >= fake.sum():
+        for scheme, ids in named.items():
+            table.loc[ids.index, "ids"] = ids
             if notes is not None:
-                notes.append(
-                    f"{hits.sum()} files are named as in {scheme}: the people in them were read from the names."
-                )
-            break
+                notes.append(f"{len(ids)} files are named as in {scheme}: the people in them were read from the names.")
     return table
 
 

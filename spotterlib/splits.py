@@ -15,6 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ._audit import KINDS, LeakAudit, audit_table, tokens_of
+from ._walk import EMPTY, is_video
 from .manifest import Manifest, build_manifest, complete_table, read_csv
 from .project import DataError, find_input
 
@@ -86,22 +87,31 @@ def audit_split(split: Manifest | str | os.PathLike[str]) -> LeakAudit:
 
     split: a manifest, or anyone's CSV (path, split; also label, ids, group where known), or a folder with train, val
     and test in it, whatever else lies below. Where no ids are given, names of FaceForensics++ and Celeb-DF tell them.
-    Without a column split a manifest's official split is judged. Raises `DataError` when there is no split at all.
+    Without a column split a manifest's official split is judged. Videos and lines of it that could not be judged, say
+    for want of a label, are counted in the verdict. Raises `DataError` when there is no split at all.
     """
+    out: list[tuple[str, str]] = []
     if isinstance(split, Manifest):
         table, source = split.table, "The manifest"
     else:
         place = find_input(split)
         source = str(place)
-        table = build_manifest(place).table if place.is_dir() else complete_table(read_csv(place), None, source)[0]
+        if place.is_dir():
+            built = build_manifest(place)
+            table, problems = built.table, built.report.itertuples(index=False)
+            out = [(path, why) for path, why in problems if is_video(path) and why != EMPTY]
+        else:
+            table, out = complete_table(read_csv(place), None, source)
+    left_out = f" Not judged: {len(out)}, the first {out[0][0]}: {out[0][1]}." if out else ""
     column, parts = _split_column(table)
     table = table.assign(split=table[column])
-    if parts < 2:
+    if not parts:
         raise DataError(
             f"{source} has no split to judge. Give a column split with train, val and test, folders of these names, or "
-            "run split_by_group on it first."
+            f"run split_by_group on it first.{left_out}"
         )
-    return audit_table(table)
+    audit = audit_table(table)
+    return replace(audit, verdict=audit.verdict + left_out)
 
 
 def compare_audits(audits: Mapping[str, LeakAudit], manifest: Manifest | None = None) -> pd.DataFrame:

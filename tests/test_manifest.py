@@ -118,6 +118,31 @@ def test_official_json_that_contradicts_itself_is_reported(tmp_path):
     assert "JSON" in problems(build_manifest(tmp_path))["splits/val.json"]
 
 
+def test_a_mask_is_never_a_video(tmp_path):
+    make(
+        tmp_path,
+        "original_sequences/youtube/c23/videos/033.mp4",
+        "original_sequences/youtube/masks/videos/033.mp4",
+        "manipulated_sequences/FaceSwap/c23/videos/033_097.mp4",
+    )
+    manifest = build_manifest(tmp_path)
+    assert len(manifest.table) == 2 and (manifest.table["mask"] == "").all()
+    assert "mask" in problems(manifest)["original_sequences/youtube/masks/videos/033.mp4"]
+
+
+def test_official_lists_may_hold_numbers(tmp_path):
+    make(tmp_path, "original_sequences/youtube/c23/videos/007.mp4", "splits/test.json", content=b"[[7, 12]]")
+    assert rows(build_manifest(tmp_path))["official_split"].tolist() == ["test"]
+
+
+def test_a_metadata_csv_of_another_kind_is_reported(tmp_path):
+    make(tmp_path, "original_sequences/youtube/c23/videos/007.mp4", "metadata.csv", content=b"video_id,url\n1,x\n")
+    manifest = build_manifest(tmp_path)
+    assert manifest.settings["layout"] == "ffpp" and set(problems(manifest)) == {"metadata.csv"}
+    with pytest.raises(DataError, match="video_id"):
+        build_manifest(make(tmp_path / "own", "real/a.mp4", "metadata.csv", content=b"video_id\n1\n"))
+
+
 # --- Celeb-DF --------------------------------------------------------------------------------------------------------
 
 
@@ -152,6 +177,30 @@ def test_celeb_df(tmp_path, level, case):
     assert "other label" in found[f"{youtube}/{level}00170.mp4"]
     assert "no such video" in found["celeb-real/id9_0009"]
     assert "nonsense" in found["List_of_testing_videos.txt"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeff1 Celeb-real/id0_0000.mp4\r\n0 Celeb-synthesis/id0_id1_0000.mp4\r\n",
+        "1\tCeleb-real/id0_0000.mp4\n\n0  Celeb-synthesis\\videos\\id0_id1_0000.mp4",
+    ],
+)
+def test_a_testing_list_as_other_editors_leave_it(tmp_path, text):
+    make(tmp_path, "Celeb-real/id0_0000.mp4", "Celeb-synthesis/id0_id1_0000.mp4", "Celeb-real/id2_0000.mp4")
+    make(tmp_path, "List_of_testing_videos.txt", content=text.encode())
+    manifest = build_manifest(tmp_path)
+    assert rows(manifest)["official_split"].tolist() == ["test", "train", "test"] and manifest.report.empty
+
+
+def test_lists_that_cannot_be_opened_are_reported(tmp_path):
+    make(tmp_path, "Celeb-real/id0_0000.mp4", "Celeb-synthesis/id0_id1_0000.mp4")
+    (tmp_path / "List_of_testing_videos.txt").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "metadata.json")  # waiting for it would never end
+    (tmp_path / "labels.csv").symlink_to(tmp_path / "nowhere")
+    manifest = build_manifest(tmp_path)
+    assert len(manifest.table) == 2
+    assert set(problems(manifest)) == {"List_of_testing_videos.txt", "metadata.json", "labels.csv"}
 
 
 # --- DFDC ------------------------------------------------------------------------------------------------------------
@@ -197,6 +246,26 @@ def test_dfdc_with_one_part_joins_by_original_and_says_so(tmp_path):
     assert "MAYBE" in problems(manifest)["odd.mp4"]
 
 
+def test_dfdc_test_set_as_it_is_handed_out(tmp_path):
+    """Its metadata.json tells of augmentations and gives no label; the CSV does."""
+    make(tmp_path, "test/a.mp4", "test/b.mp4")
+    make(tmp_path, "test/metadata.json", content=b'{"a.mp4": {"augmentations": []}, "b.mp4": {"augmentations": []}}')
+    make(tmp_path, "test/labels.csv", content=b"Filename, Label\na.mp4, 1\nb.mp4, 0\n")
+    manifest = build_manifest(tmp_path)
+    assert rows(manifest)["label"].tolist() == [1, 0] and manifest.report.empty
+    assert set(manifest.table["official_split"]) == {"test"}
+
+
+def test_one_dfdc_table_for_several_folders(tmp_path):
+    make(tmp_path, "validation/a.mp4", "test/a.mp4", "validation/x/b.mp4", "test/x/c.mp4", "validation/x/c.mp4")
+    lines = b"filename,label\nvalidation/a.mp4,1\ntest/a.mp4,0\nb.mp4,1\nc.mp4,1\n"
+    make(tmp_path, "labels.csv", content=lines)
+    (tmp_path / "odd.csv").write_bytes(b'"' + b"x" * 200_000 + b'"\n1\n')
+    manifest = build_manifest(tmp_path)
+    assert rows(manifest)["label"].to_dict() == {"test/a.mp4": 0, "validation/a.mp4": 1, "validation/x/b.mp4": 1}
+    assert {"c.mp4", "test/x/c.mp4", "validation/x/c.mp4", "odd.csv"} == set(problems(manifest))
+
+
 # --- plain folders ---------------------------------------------------------------------------------------------------
 
 
@@ -222,6 +291,11 @@ def test_plain_folders_with_the_names_of_faceforensics_are_joined_by_them(tmp_pa
     manifest = build_manifest(tmp_path)
     assert list(rows(manifest)["ids"]) == ["097;033", "033;097", "", "033", "097"]
     assert "FaceForensics++" in manifest.notes[0]
+    make(tmp_path / "both", "real/033.mp4", "real/id1_0000.mp4", "real/01__walk.mp4")
+    make(tmp_path / "both", "fake/033_097.mp4", "fake/id1_id2_0000.mp4", "fake/01_02__walk__ABCDEFGH.mp4")
+    both = build_manifest(tmp_path / "both")  # of several data sets
+    assert set(both.table["ids"]) == {"033;097", "actor01;actor02", "id1;id2", "033", "actor01", "id1"}
+    assert len(both.notes) == 3
     # numbers alone say nothing: without fakes named in pairs each file is its own
     other = make(tmp_path / "other", "real/anna/001.mp4", "real/bert/001.mp4", "fake/one.mp4", "fake/two.mp4")
     assert (build_manifest(other).table["ids"] == "").all()
@@ -303,6 +377,14 @@ def test_csv(tmp_path, mark):
     assert "listed again" in found["clips/a.mp4"] and "names no file" in found["line 8"]
 
 
+def test_a_csv_with_the_methods_as_labels(tmp_path):
+    make(tmp_path, "v/a.mp4", "v/b.mp4", "v/c.mp4")
+    text = b"File Path,Label\nv/a.mp4,original\nv/b.mp4,FaceSwap\nv/c.mp4,Pristine\n"
+    make(tmp_path, "list.csv", content=text)
+    table = rows(build_manifest(tmp_path / "list.csv"))
+    assert table["label"].tolist() == [0, 1, 0] and table["method"].tolist() == ["", "FaceSwap", ""]
+
+
 @pytest.mark.parametrize(
     "path", ["../a.mp4", "/etc/passwd", "x/../../a.mp4", "..\\a.mp4", "C:\\clips\\a.mp4", ".", ".."]
 )
@@ -322,7 +404,9 @@ def test_a_path_that_leaves_the_root_is_refused(tmp_path, path, column):
         build_manifest(tmp_path / "in")
 
 
-@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"path,path\na,b\n", b"\xff\xfe\x00", b"\n\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"a,b\n1,2\n", b"path,path\na,b\n", b"path,Label,label\na,1,1\n", b"\xff\xfe\x00", b"\n\n"]
+)
 def test_a_csv_that_is_none_is_a_data_error(tmp_path, content):
     make(tmp_path, "bad.csv", content=content)
     with pytest.raises(DataError, match=r"bad\.csv"):

@@ -78,6 +78,16 @@ def test_own_data_commands(place):
     assert evaluation["verdicts"] and evaluation["n_groups"] >= 1
 
 
+def test_each_layout_has_a_command_that_runs_in_a_fresh_clone(place):
+    begins = "mkdir -p runs && .venv/bin/papermill notebooks/01_split.ipynb runs/"  # papermill makes no folder
+    table = [line for line in TEXT.splitlines() if line.startswith("| ") and "papermill notebooks/01_split" in line]
+    assert len(table) == 6 and all(f"| `{begins}" in line for line in table)
+    (mine,) = [line.split("`")[-2] for line in table if line.startswith("| folders |")]
+    shutil.rmtree(place / "runs", ignore_errors=True)
+    run(mine.replace("-p work runs/mine", f"-p work {place}/table"), place)
+    assert read_records(place / "runs" / "mine.ipynb")["split"]["ok"]
+
+
 def test_picture_and_links():
     for link in re.findall(r"\]\(([^)#]+)\)", TEXT):
         assert link.startswith("https://") or (ROOT / link).exists(), link

@@ -180,7 +180,7 @@ def test_whole_components_near_the_asked_fractions(manifest, fractions, seed):
 
 
 def audit_split_or_none(split: Manifest) -> bool | None:
-    return audit_split(split).ok if split.table["split"].nunique() > 1 else None
+    return audit_split(split).ok if (split.table["split"] != "").any() else None
 
 
 @settings(max_examples=60, deadline=None)
@@ -215,7 +215,7 @@ def test_audit_against_every_pair(manifest, data):
     names = ["train", "val", "test", ""]
     split = data.draw(st.lists(st.sampled_from(names), min_size=len(manifest.table), max_size=len(manifest.table)))
     table = manifest.table.assign(split=pd.Series(split, dtype="str"))
-    if len(set(split) - {""}) < 2:
+    if not set(split) - {""}:
         with pytest.raises(DataError, match="no split"):
             audit_split(Manifest(manifest.root, table, manifest.report))
         return
@@ -444,6 +444,40 @@ def test_audit_of_anyones_csv_and_folders(tmp_path):
         audit_split(tmp_path / "none.csv")
     with pytest.raises(DataError, match="nothing at"):
         audit_split(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "path,split\n033_097.mp4,test\nclips/097.mp4,train\n",
+        "file,label,split\nD:\\ff\\FaceSwap\\033_097.mp4,FAKE,test\nD:\\ff\\original\\097.mp4,REAL,train\n",
+        "path,label,split\n./a/033_097.mp4,Deepfakes,test\na//./097.mp4,original,train\n",
+        "path,label,split\nx.mp4,what,train\n033_097.mp4,1,test\n097.mp4,0,train\n",
+        "path,split\nid0_id1_0000.mp4,train\n033_097.mp4,test\n097.mp4,train\nid1_0000.mp4,train\n",
+    ],
+)
+def test_a_csv_of_anyones_is_understood_or_says_what_was_not(tmp_path, text):
+    (tmp_path / "anyone.csv").write_text(text)
+    audit = audit_split(tmp_path / "anyone.csv")
+    assert audit.counts["fake and its real"] == 1 and audit.share_of_test_fakes == 1
+    assert ("Not judged: 1, the first x.mp4" in audit.verdict) == ("what" in text)
+
+
+def test_videos_that_no_audit_could_place_are_counted(tmp_path):
+    for name in ("train/real/1.mp4", "test/fake/2.mp4", "test/3.mp4", "test/4.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    assert "Not judged: 1, the first test/3.mp4" in audit_split(tmp_path).verdict
+    (tmp_path / "list.csv").write_text("path,label,split\na.mp4,?,train\nb.mp4,?,test\n")
+    with pytest.raises(DataError, match=r"Not judged: 2, the first a\.mp4: its label"):
+        audit_split(tmp_path / "list.csv")
+
+
+def test_a_split_of_one_part_has_nothing_to_leak_into():
+    split = split_by_group(manifest_of([real("a"), real("b"), swap("a", "b")]))
+    audit = audit_split(split)
+    assert audit.ok and audit.share_of_test_fakes is None
+    assert audit.verdict.startswith("No leak: all 3 videos are in one part, train")
 
 
 def test_a_saved_split_is_audited_from_its_csv(tmp_path):
