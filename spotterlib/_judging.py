@@ -55,7 +55,8 @@ def plot_roc(
             at = (real["fake"] / judged[0], fake["fake"] / judged[1])
             axes.plot(*at, "o", color=FAKE, markersize=8, clip_on=False, zorder=5)
             side = 1 if at[0] < 0.5 else -1  # the note lies below the curve, inside the axes
-            note = f"FAKE at p ≥ {t_high:.2f}:\ncatches {at[1]:.0%}, accuses {at[0]:.0%}"
+            whom = "" if not found["n_unscored"] else f"\nof those with a score ({found['n_unscored']} have none)"
+            note = f"FAKE at p ≥ {t_high:.2f}:\ncatches {at[1]:.0%}, accuses {at[0]:.0%}{whom}"
             place = {"xytext": (10 * side, -10), "textcoords": "offset points", "va": "top"}
             axes.annotate(note, at, ha="left" if side > 0 else "right", fontsize=9, **place)
     axes.set(xlabel="reals accused (false positive rate)", ylabel="fakes caught (true positive rate)")

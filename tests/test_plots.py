@@ -116,6 +116,7 @@ EDGES = {
     "history of nothing": lambda: plots.plot_history([]),
     "rates of zero": lambda: plots.plot_history([{"epoch": 0, "lr": 0.0}]),
     "roc": lambda: plots.plot_roc(LABELS, SCORES, GROUPS, 0.5),
+    "roc, some without a score": lambda: plots.plot_roc([0, 0, 1, 1], [0.1, 0.6, 0.7, NAN], t_high=0.5),
     "roc, one class": lambda: plots.plot_roc([1, 1], [0.2, 0.3], ["a", "b"], 0.5),
     "roc, no score": lambda: plots.plot_roc([0, 1], [NAN, NAN]),
     "confusion": lambda: plots.plot_confusion(metrics.binary_metrics(LABELS, SCORES, 0.6, 0.4)),
@@ -180,6 +181,15 @@ def test_roc_title_and_point_are_computed():
     assert [point.get_xdata()[0], point.get_ydata()[0]] == pytest.approx(expected)
     curve = figure.axes[0].lines[1]
     assert np.trapezoid(curve.get_ydata(), curve.get_xdata()) == pytest.approx(area)
+
+
+def test_roc_says_whom_its_point_leaves_out():
+    scores = np.where(np.arange(60) < 3, NAN, SCORES)
+    said = [
+        figure.axes[0].texts[0].get_text()
+        for figure in (plots.plot_roc(LABELS, s, t_high=0.5) for s in (SCORES, scores))
+    ]
+    assert "score" not in said[0] and said[1].endswith("of those with a score (3 have none)")
 
 
 def test_confusion_shows_every_video_once():
