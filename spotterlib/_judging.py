@@ -277,7 +277,7 @@ def plot_robustness(table: pd.DataFrame) -> Figure:
         said = f"Reals accused {accused[0]:.0%} → {accused[worst]:.0%} ({table['name'].iloc[worst]})"
         say(panels[1], said, left=1.3)  # the names left of the first panel take from this one too
     else:
-        say(panels[1], "No reals to accuse")
+        say(panels[1], f"Reals accused {accused[0]:.0%}" if np.isfinite(accused[0]) else "No reals to accuse")
     return figure
 
 

@@ -259,6 +259,7 @@ def test_robustness_names_the_worst_of_both():
     figure = plots.plot_robustness(DAMAGE)
     assert title(figure) == "AUC 0.90 → 0.80 at worst (H.264 crf 40)"
     assert title(figure, 1) == "Reals accused 5% → 60% (H.264 crf 40)"
+    assert title(plots.plot_robustness(DAMAGE[:1]), 1) == "Reals accused 5%", "there are reals, and no damage"
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == DAMAGE["name"].tolist()
 
 
