@@ -60,6 +60,12 @@ def ratio(part: float, whole: float) -> float | None:
     return float(part / whole) if whole else None
 
 
+def check_share(what: str, share: float) -> None:
+    """Refuses what is no share, with `DataError`: 5 or -1, where 0.05 was meant."""
+    if not 0 <= share <= 1:
+        raise DataError(f"{what} must be a share of 0 to 1, not {share}: write 5 % as 0.05.")
+
+
 def verdicts(probabilities: Any, t_high: float, t_low: float | None = None) -> np.ndarray:
     """The verdict on each probability: str (N,) of `VERDICTS`. Without `t_low` nothing is undecided."""
     p = np.asarray(probabilities, dtype=np.float64)
@@ -191,8 +197,10 @@ def choose_thresholds(
     nothing, t_low = t_high. Cuts lie halfway between neighbouring scores, so ties stay together. Last,
     t_low ≤ .5 ≤ t_high is kept, whatever share that leaves undecided: nothing is called REAL that is more likely fake,
     nor FAKE that is more likely real. Videos without a score are counted, not used. Raises `DataError` with one class
-    only, or a cost that is not above 0.
+    only, a cost that is not above 0, or where `fpr` or `undecided` is not 0…1.
     """
+    check_share("The false positive rate", fpr)
+    check_share("The share that may stay undecided", undecided)
     everyone = checked(labels, probabilities)
     labels, p = scored(*everyone)
     reals, fakes = np.sort(p[labels == 0]), np.sort(p[labels == 1])

@@ -19,6 +19,7 @@ TRUTH = ("REAL", "FAKE")
 
 _NAMES = {
     "auc": "AUC",
+    "auc_methods": "AUC, mean of its methods",
     "average_precision": "average precision",
     "eer": "equal error rate",
     "tpr_at_fpr_1": "fakes caught at 1 % FPR",
@@ -79,8 +80,8 @@ def evaluation_page(
         _picture(figures["methods"]),
         _table(facts["per_method"], "method dataset compression reals"),
         "<h2>Each data set, each compression</h2>",
-        _table(facts["per_dataset"], "dataset"),
-        _table(facts["per_compression"], "compression"),
+        _table(facts["per_dataset"], "dataset", ("auc_methods",)),
+        _table(facts["per_compression"], "compression", ("auc_methods",)),
         "<h2>Calibration</h2>",
         f"<p>{escape(_calibration(facts))}</p>",
         _picture(figures["reliability"]) + _picture(figures["selective"]),
@@ -144,16 +145,16 @@ def _frames(facts: dict[str, Any]) -> str:
     return _rows(["level", *names, "AUC, 95 %"], rows)
 
 
-def _table(lines: list[dict[str, Any]], first: str) -> str:
-    """Rows of `line_of`: what each is, its counts, and its figures with their intervals."""
+def _table(lines: list[dict[str, Any]], first: str, extra: tuple[str, ...] = ()) -> str:
+    """Rows of `line_of`: what each is, its counts, its figures with their intervals, and any `extra` figures."""
     names = [*first.split(), "n_real", "n_fake", "n_groups", "n_unscored", "n_undecided", "accused", "caught"]
     rows = []
     for line in lines:
         row = [_number(line[name]) for name in names]
         for figure in ("auc", "fpr", "tpr"):
             row += [_number(line[figure]), _between((line[f"{figure}_low"], line[f"{figure}_high"]))]
-        rows.append(row)
-    return _rows([*names, "AUC", "95 %", "FPR", "95 %", "TPR", "95 %"], rows)
+        rows.append(row + [_number(line[name]) for name in extra])
+    return _rows([*names, "AUC", "95 %", "FPR", "95 %", "TPR", "95 %", *extra], rows)
 
 
 def _calibration(facts: dict[str, Any]) -> str:

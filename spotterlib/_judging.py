@@ -55,7 +55,8 @@ def plot_roc(
             at = (real["fake"] / judged[0], fake["fake"] / judged[1])
             axes.plot(*at, "o", color=FAKE, markersize=8, clip_on=False, zorder=5)
             side = 1 if at[0] < 0.5 else -1  # the note lies below the curve, inside the axes
-            note = f"FAKE at p ≥ {t_high:.2f}:\ncatches {at[1]:.0%}, accuses {at[0]:.0%}"
+            whom = "" if not found["n_unscored"] else f"\nof those with a score ({found['n_unscored']} have none)"
+            note = f"FAKE at p ≥ {t_high:.2f}:\ncatches {at[1]:.0%}, accuses {at[0]:.0%}{whom}"
             place = {"xytext": (10 * side, -10), "textcoords": "offset points", "va": "top"}
             axes.annotate(note, at, ha="left" if side > 0 else "right", fontsize=9, **place)
     axes.set(xlabel="reals accused (false positive rate)", ylabel="fakes caught (true positive rate)")
@@ -137,7 +138,7 @@ def plot_reliability(probabilities: Any, labels: Any, bins: int = 10, balanced: 
     pairs = [p[kept == k].mean() - k for k in np.unique(kept)]
     excess = float(np.mean(pairs)) if balanced else float((p - kept).mean())
     on_average = f"on average {abs(excess):.2f} too {'high' if excess > 0 else 'low'}"
-    alike = ", real and fake counted alike" if balanced else ""
+    alike = ", real and fake counted alike" if balanced and len(pairs) == 2 else ""
     say(upper, f"Calibration error {gap:.2f} on {count_of(len(p), 'video')}{alike}; {on_average}")
     return figure
 
@@ -213,13 +214,17 @@ def plot_methods(lines: Sequence[dict[str, Any]]) -> Figure:
     amounts = [f"{line['n_fake']} against {line['n_real']}, {count_of(line['n_groups'], 'group')}" for line in lines]
     for row, amount in enumerate(amounts):
         axes.text(1.01, row, amount, transform=axes.get_yaxis_transform(), va="center", fontsize=8, color=UNDECIDED)
-    axes.set_yticks(range(len(lines)), names)
+    ticks = [textwrap.wrap(name, 34, max_lines=2, placeholder=" …") for name in names]
+    axes.set_yticks(range(len(lines)), [literal("\n".join(tick)) for tick in ticks])
     axes.set(xlim=(0, 1.02), ylim=(len(lines) - 0.4, -0.6), xlabel="AUC against its own reals")
     axes.grid(False, axis="y")
-    short = [literal(line["method"]) for line in lines]
+    short = [line["method"] or _UNNAMED for line in lines]
     short = short if len(set(short)) == len(short) else names
+    short = [literal(textwrap.shorten(name, 60, placeholder=" …")) for name in short]
     known = [(line["auc"], name) for line, name in zip(lines, short, strict=True) if line["auc"] is not None]
-    left = 1.9 + 0.075 * max([len(name) for name in names], default=0)  # what stands on either side of the axes
+    left = 1.9 + 0.075 * max(
+        [len(part) for tick in ticks for part in tick], default=0
+    )  # what stands on either side of the axes
     if not known:
         say(axes, "No method has both reals and fakes with a score", left)
     elif max(known)[0] - min(known)[0] < 0.005:
@@ -230,9 +235,13 @@ def plot_methods(lines: Sequence[dict[str, Any]]) -> Figure:
     return figure
 
 
+_UNNAMED = "unnamed method"
+
+
 def _name_of(line: dict[str, Any]) -> str:
     """A method with what tells it from its namesakes."""
-    return literal(", ".join(part for part in (line["method"], line["compression"], line["dataset"]) if part))
+    parts = (line["method"] or _UNNAMED, line["compression"], line["dataset"])
+    return ", ".join(part for part in parts if part)
 
 
 @styled
@@ -265,9 +274,10 @@ def plot_robustness(table: pd.DataFrame) -> Figure:
         say(panels[0], "Nothing to compare: AUC undefined, or no damage", left=1.8)
     if len(table) > 1 and np.isfinite(accused[0]) and np.isfinite(accused[1:]).any():
         worst = 1 + int(np.nanargmax(accused[1:]))
-        say(panels[1], f"Reals accused {accused[0]:.0%} → {accused[worst]:.0%} ({table['name'].iloc[worst]})")
+        said = f"Reals accused {accused[0]:.0%} → {accused[worst]:.0%} ({table['name'].iloc[worst]})"
+        say(panels[1], said, left=1.3)  # the names left of the first panel take from this one too
     else:
-        say(panels[1], "No reals to accuse")
+        say(panels[1], f"Reals accused {accused[0]:.0%}" if np.isfinite(accused[0]) else "No reals to accuse")
     return figure
 
 

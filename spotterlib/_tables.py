@@ -17,10 +17,11 @@ from .project import DataError
 
 _TEXT = ("dataset", "compression", "method", "group", "ids", "status")
 _NUMBERS = ("probability", "uncalibrated", "frame_probability")
+_DIGITS = 6  # of a probability: what another number of threads changes lies below
 
 
 def complete(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with every column that the figures read, in the order of its paths.
+    """The table with every column that the figures read, in the order of its paths (and of its data sets).
 
     A video without a group is a group of its own. Raises `DataError` when a column that must be given is missing, or a
     video stands in it twice.
@@ -28,9 +29,10 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
     missing = {"path", "label", "probability"} - set(table.columns)
     if missing:
         raise DataError(f"The table of scores lacks the column(s) {', '.join(sorted(missing))}.")
-    videos = table.sort_values(["path"], kind="stable").reset_index(drop=True)
+    videos = table.copy()
     for name in _TEXT:
         videos[name] = videos[name].fillna("").astype(str) if name in videos else ""
+    videos = videos.sort_values(["path", "dataset"], kind="stable").reset_index(drop=True)
     twice = videos[videos.duplicated(["dataset", "path"])]
     if len(twice):
         raise DataError(f"{twice['path'].iloc[0]} is in the table of scores twice. A video counts once.")
@@ -41,16 +43,26 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
     return videos
 
 
+def rounded(videos: pd.DataFrame) -> pd.DataFrame:
+    """Scores to six digits, so that the machine's last bits change no figure."""
+    kept: dict[str, Any] = {name: videos[name].round(_DIGITS) for name in _NUMBERS}
+    if "frame_scores" in videos:
+        kept["frame_scores"] = [tuple(round(score, _DIGITS) for score in each) for each in videos["frame_scores"]]
+    return videos.assign(**kept)
+
+
 def tokens_of(videos: pd.DataFrame) -> frozenset[str]:
     """What a video may not have in common with those that a threshold was chosen on: its file, its group, its people.
 
-    A file is known by data set and path, so that two data sets may both have a real/001.mp4.
+    A file is known by data set and path, so that two data sets may both have a real/001.mp4, and by its cached faces.
     """
     files = "file " + videos["dataset"] + " " + videos["path"].astype(str)
     groups = "group " + videos["dataset"] + " " + videos["group"]
     people = videos["ids"].str.split(";").explode().str.strip()
     named = ("person " + videos["dataset"].loc[people.index] + " " + people)[people != ""]
-    return frozenset([*files, *groups[~videos["group"].str.startswith("file ")], *named])
+    kept = videos["file"].dropna().astype(str) if "file" in videos else pd.Series(dtype=str)
+    cached = "stored faces " + kept[kept != ""]
+    return frozenset([*files, *groups[~videos["group"].str.startswith("file ")], *named, *cached])
 
 
 def figures_of(labels: np.ndarray, p: np.ndarray, thresholds: Thresholds) -> dict[str, float | None]:

@@ -26,13 +26,12 @@ from .project import DataError, find_input, to_json, versions
 from .scoring import score_cache
 
 Source = str | os.PathLike[str] | Manifest | pd.DataFrame
-_DIGITS = 6  # of a probability: what another number of threads changes lies below
 
 
 # --- where a threshold may come from ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class OperatingPoint:
     """Two thresholds and where they come from. Made by `card_point` and `choose_point`, and by nothing else.
 
@@ -43,10 +42,22 @@ class OperatingPoint:
     origin: str
     chosen_on: frozenset[str]
 
+    def __init__(self, *_: Any, **__: Any) -> None:
+        raise DataError(_ORIGIN)
+
+
+_ORIGIN = "Thresholds need an origin: take card_point(detector), or choose_point on validation videos."
+
+
+def _point(thresholds: Thresholds, origin: str, chosen_on: frozenset[str]) -> OperatingPoint:
+    point = object.__new__(OperatingPoint)
+    vars(point).update(thresholds=thresholds, origin=origin, chosen_on=chosen_on)
+    return point
+
 
 def card_point(detector: Detector) -> OperatingPoint:
     """The thresholds of a checkpoint's card, chosen on its validation clips when it was trained."""
-    return OperatingPoint(Thresholds(*detector.thresholds), f"the card of {detector.name}", frozenset())
+    return _point(Thresholds(*detector.thresholds), f"the card of {detector.name}", frozenset())
 
 
 def choose_point(
@@ -63,11 +74,11 @@ def choose_point(
             "Thresholds are chosen on validation videos, and this table has none (split “val”). "
             "Score that part of the face cache too."
         )
-    videos = _rounded(_tables.complete(scored[scored["split"] == "val"]))
+    videos = _tables.rounded(_tables.complete(scored[scored["split"] == "val"]))
     chosen = choose_thresholds(videos["probability"], videos["label"], fpr, undecided, cost)
     aim = f"at most {fpr:.1%} of the reals accused" if cost is None else f"an accused real costs {cost:g} missed fakes"
     origin = f"{len(videos)} validation videos of {videos['group'].nunique()} groups: {aim}"
-    return OperatingPoint(chosen, origin, _tables.tokens_of(videos))
+    return _point(chosen, origin, _tables.tokens_of(videos))
 
 
 # --- figures of a scored table ---------------------------------------------------------------------------------------
@@ -86,8 +97,8 @@ def evaluate_table(
     chosen on any of these videos, groups or people.
     """
     if not isinstance(point, OperatingPoint):
-        raise DataError("Thresholds need an origin: take card_point(detector), or choose_point on validation videos.")
-    videos = _rounded(_tables.complete(_part(scored, split)))
+        raise DataError(_ORIGIN)
+    videos = _tables.rounded(_tables.complete(_part(scored, split)))
     shared = sorted(_tables.tokens_of(videos) & point.chosen_on)
     if shared:
         raise DataError(
@@ -125,21 +136,16 @@ def _part(table: pd.DataFrame, split: str | None) -> pd.DataFrame:
     return table[table["split"] == split]
 
 
-def _rounded(videos: pd.DataFrame) -> pd.DataFrame:
-    """Scores to six digits, so that the machine's last bits change no figure."""
-    names = ("probability", "uncalibrated", "frame_probability")
-    rounded = {name: videos[name].round(_DIGITS) for name in names}
-    if "frame_scores" in videos:
-        rounded["frame_scores"] = [tuple(round(score, _DIGITS) for score in each) for each in videos["frame_scores"]]
-    return videos.assign(**rounded)
-
-
 def _notes(videos: pd.DataFrame, point: OperatingPoint, split: str | None) -> list[str]:
     """What a reader must know before believing the figures, one sentence each."""
     notes = []
     groups = videos["group"].nunique()
     if groups < MIN_GROUPS:
         notes.append(f"Groups: {groups}, fewer than {MIN_GROUPS}. No interval is given, and nothing is proved.")
+    for label, name in enumerate(("real", "fake")):
+        some = videos.loc[(videos["label"] == label) & videos["probability"].notna(), "group"].nunique()
+        if groups >= MIN_GROUPS and 0 < some < MIN_GROUPS / 2:
+            notes.append(f"Groups with a {name}: {some}, fewer than {MIN_GROUPS // 2}. No interval rests on them.")
     alone = int(videos["group"].str.startswith("file ").sum())
     if alone:
         notes.append(f"Videos that name no group: {alone}. Each was taken as its own; intervals may be too narrow.")
@@ -151,6 +157,9 @@ def _notes(videos: pd.DataFrame, point: OperatingPoint, split: str | None) -> li
         notes.append(f"Reals: {reals}. A false positive rate of 1 % cannot be measured on fewer than 100.")
     if split == "val" or (split is None and "split" in videos and (videos["split"] == "val").any()):
         notes.append("The epoch, the calibration and the card's thresholds were chosen on validation: this flatters.")
+    taught = int((videos["split"] == "train").sum()) if "split" in videos else 0
+    if taught:
+        notes.append(f"Videos of the part for training: {taught}. If this checkpoint learned from them, this flatters.")
     if not point.chosen_on:
         notes.append(f"The thresholds are those of {point.origin}.")
     return notes
@@ -190,7 +199,7 @@ class Evaluation:
 def evaluate(
     checkpoint: str | os.PathLike[str] | Detector | None,
     data: Source,
-    split: str | None = "test",
+    split: str | None = "auto",
     point: OperatingPoint | None = None,
     against: str | os.PathLike[str] | Detector | None = None,
     cache: str | os.PathLike[str] = "runs/evaluation/cache",
@@ -204,30 +213,35 @@ def evaluate(
     """Audit, score and judge: a checkpoint on any data set, at thresholds that were chosen elsewhere.
 
     data: a manifest (or the path of one, or of a data folder), whose faces are found and kept in `cache`; or the table
-    of a face cache (or its folder). split: the part to judge, None for all of it, as with another data set. point: the
-    thresholds; None takes the card's. against: a second checkpoint, judged at its own card's thresholds on the same
-    videos; every difference gets an interval. progress: called with the share done, 0…1.
+    of a face cache (or its folder). split: the part to judge, None for all of it, as with another data set; "auto" is
+    the part "test" of data that are split, and all of those that are not. point: the thresholds; None takes the card's.
+    against: a second checkpoint, judged at its own card's thresholds on the same videos; every difference gets an
+    interval. progress: called with the share done, 0…1.
 
-    Raises `DataError` when the split leaks, unless `allow_leak` (then every figure is marked), and as `evaluate_table`
-    does; `CheckpointError` when a checkpoint cannot be used.
+    Raises `DataError` when the split leaks, or is the one for training, unless `allow_leak` (then every figure is
+    marked), and as `evaluate_table` does; `CheckpointError` when a checkpoint cannot be used.
     """
     detector = checkpoint if isinstance(checkpoint, Detector) else load_checkpoint(checkpoint, device)
     rival = load_checkpoint(against, device) if against and not isinstance(against, Detector) else against
+    point = card_point(detector) if point is None else point
+    if not isinstance(point, OperatingPoint):
+        raise DataError(_ORIGIN)
     source = _opened(data)
     whole = source.table if isinstance(source, Manifest) else source
+    if split == "auto":
+        split = "test" if "split" in whole and whole["split"].fillna("").ne("").any() else None
     part = _part(whole, split)
     leak = check_leak(whole, split)
     if leak["ok"] is False and not allow_leak:
         raise DataError(
-            f"{leak['verdict']} Figures on it would be too good. Split it by group (01), "
-            "or say allow_leak=True: then every figure is marked."
+            f"{leak['verdict']} Figures on it would be too good. Judge a part that shares nobody with the others (01 "
+            "splits by group), or say allow_leak=True: then every figure is marked."
         )
     if isinstance(source, Manifest):
         part = cache_faces(replace(source, table=part), cache, workers=workers, device=detector.device)
-    part = part.sort_values("path", kind="stable")
+    part = part.sort_values([name for name in ("path", "dataset") if name in part], kind="stable")
     share = 1.0 if rival is None else 0.5
     scored = score_cache(detector, part, progress=(lambda done: progress(share * done)) if progress else None)
-    point = card_point(detector) if point is None else point
     facts = evaluate_table(scored, point, split, draws, seed)
     facts |= {"leak": leak, "checkpoint": _about(detector), "data": _data_facts(scored), "versions": versions()}
     facts |= {"verdicts": _verdict_rows(scored, point.thresholds), "against": None}
@@ -254,6 +268,8 @@ def check_leak(table: pd.DataFrame, split: str | None) -> dict[str, Any]:
     nothing = {"ok": None, "counts": {}, "share_of_test_fakes": None, "unknown": None}
     if split is None:
         return nothing | {"verdict": "All of it is judged. Whether its people were trained on cannot be seen here."}
+    if split == "train":
+        return nothing | {"ok": False, "verdict": "This part is for training: who learned from it knows its people."}
     if table["split"].replace("", np.nan).nunique() < 2:
         return nothing | {"verdict": "The table has no other part. Whether its people were trained on is unknown."}
     audit = audit_table(table)
@@ -282,7 +298,7 @@ def _data_facts(scored: pd.DataFrame) -> dict[str, Any]:
 
 def _verdict_rows(scored: pd.DataFrame, thresholds: Thresholds) -> list[dict[str, Any]]:
     """Every video with its verdict at these thresholds; a video without a score is UNDECIDED, as in a scan."""
-    videos = _rounded(_tables.complete(scored))
+    videos = _tables.rounded(_tables.complete(scored))
     said = pd.Series(verdicts(videos["probability"], thresholds.t_high, thresholds.t_low)).str.upper()
     videos["verdict"] = said.replace("UNSCORED", "UNDECIDED")
     names = ["path", "label", "dataset", "method", "compression", "group", "status", "probability", "verdict"]
@@ -293,7 +309,7 @@ def _compared(
     scored: pd.DataFrame, beside: pd.DataFrame, point: OperatingPoint, rival: Detector, draws: int, seed: int
 ) -> dict[str, Any]:
     """A second checkpoint on the same videos: its figures, and every difference with its interval."""
-    first, second = (_rounded(_tables.complete(table)) for table in (scored, beside))
+    first, second = (_tables.rounded(_tables.complete(table)) for table in (scored, beside))
     theirs = card_point(rival)
     found = _tables.differences(
         first["label"], first["group"], (first["probability"], second["probability"]),

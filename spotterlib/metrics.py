@@ -21,6 +21,7 @@ from ._calibration import (
     VERDICTS,
     Thresholds,
     brier,
+    check_share,
     checked,
     choose_thresholds,
     combine_odds,
@@ -43,7 +44,8 @@ __all__ = [
 ]  # fmt: skip
 
 MIN_GROUPS = 10
-"""Fewer independent groups than this carry no interval: counts are shown instead."""
+"""Fewer independent groups than this carry no interval: counts are shown instead. Of a class that a figure rests on
+there are half as many at least."""
 
 Statistic = Callable[[np.ndarray, np.ndarray], float | None]
 
@@ -73,8 +75,10 @@ def eer(labels: Any, probabilities: Any) -> float | None:
 def tpr_at_fpr(labels: Any, probabilities: Any, fpr: float) -> float | None:
     """The largest share of fakes caught by a threshold that accuses at most `fpr` of the reals; None with one class.
 
-    No interpolation: with fewer than 1/`fpr` reals this is the share caught without accusing a single one.
+    No interpolation: with fewer than 1/`fpr` reals this is the share caught without accusing a single one. Raises
+    `DataError` where `fpr` is not 0…1.
     """
+    check_share("The false positive rate", fpr)
     return _caught(_curve(*scored(labels, probabilities)), fpr)
 
 
@@ -169,8 +173,10 @@ def bootstrap_interval(
 
     `labels` (N,), `scores` (N,) or (N, K), `groups` (N,): rows with the same value stand or fall together (people,
     not videos, are what is independent). The order of the rows does not matter. None, and counts are to be shown
-    instead, where an interval would claim more than is known: fewer than `MIN_GROUPS` groups with a score; half of the
-    draws undefined; or all draws equal (an AUC of 1 does not become certain by resampling itself).
+    instead, where an interval would claim more than is known: fewer than `MIN_GROUPS` groups with a score, or fewer
+    than half as many with one of a class without which the figure would be another (the AUC of two fakes among a
+    hundred reals); half of the draws undefined; or all draws equal (an AUC of 1 does not become certain by resampling
+    itself).
     Percentile intervals run a little narrow under some 30 groups (Efron & Tibshirani, 1993, ch. 13–14).
     """
     return bootstrap_intervals(
@@ -196,6 +202,9 @@ def bootstrap_intervals(
     with_score = np.isfinite(scores).all(axis=tuple(range(1, scores.ndim)))
     if len(np.unique(groups[with_score])) < MIN_GROUPS:
         return {}
+    few = [k for k in (0, 1) if len(np.unique(groups[with_score & (labels == k)])) < MIN_GROUPS / 2]
+    whole, without = statistics(labels, scores), [statistics(labels[labels != k], scores[labels != k]) for k in few]
+    known = [name for name in whole if all(other[name] == whole[name] for other in without)]
     _, codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     rows = np.split(np.argsort(codes, kind="stable"), np.cumsum(sizes)[:-1])
     random = np.random.default_rng(seed)
@@ -203,13 +212,13 @@ def bootstrap_intervals(
     for _ in range(n):
         picked = np.concatenate([rows[group] for group in random.integers(len(rows), size=len(rows))])
         draws.append(statistics(labels[picked], scores[picked]))
-    return {name: _middle_of([draw[name] for draw in draws]) for name in (draws[0] if draws else {})}
+    return {name: _middle_of([draw[name] for draw in draws]) if name in known else None for name in whole}
 
 
 def _middle_of(draws: list[float | None]) -> tuple[float, float] | None:
     """The middle 95 % of what was drawn, None where that says nothing."""
     values = [value for value in draws if value is not None and math.isfinite(value)]
-    if 2 * len(values) < len(draws) or min(values) == max(values):
+    if not values or 2 * len(values) < len(draws) or min(values) == max(values):
         return None
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)

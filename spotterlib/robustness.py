@@ -45,12 +45,12 @@ def measure_robustness(
     rows = manifest.table[manifest.table["path"].isin(set(scored["path"]))]
     if rows.empty:
         raise DataError("The manifest has none of the evaluation's videos. Give the one that the faces were cached of.")
-    plain = _tables.complete(scored[scored["path"].isin(set(rows["path"]))])
+    plain = _tables.rounded(_tables.complete(scored[scored["path"].isin(set(rows["path"]))]))
     lines = [_line(plain, plain, evaluation) | {"name": UNTOUCHED, "kind": "", "strength": np.nan}]
     for number, how in enumerate(perturbations):
         damaged = perturb_manifest(replace(manifest, table=rows), output_path(out), how)
         table = cache_faces(damaged, damaged.root / "cache", workers=workers, device=evaluation.detector.device)
-        judged = _tables.complete(score_cache(evaluation.detector, table))
+        judged = _tables.rounded(_tables.complete(score_cache(evaluation.detector, table)))
         lines.append(_line(judged, plain, evaluation) | {"name": how.name, "kind": how.kind, "strength": how.strength})
         if progress is not None:
             progress((number + 1) / len(perturbations))
@@ -66,7 +66,8 @@ def _line(judged: pd.DataFrame, plain: pd.DataFrame, evaluation: Evaluation) -> 
     line = _tables.line_of(judged, thresholds, draws, seed)
     line["found"] = float(judged["found"].mean()) if "found" in judged else None
     if judged is plain:
-        return line
+        changed = [f"{name}_change{end}" for name in ("auc", "fpr") for end in ("", "_low", "_high")]
+        return line | dict.fromkeys(changed, np.nan)
     labels = judged["label"].to_numpy()
     both = np.column_stack([judged["probability"], plain["probability"]])
 

@@ -41,7 +41,19 @@ from spotterlib.scoring import score_cache
 
 NAN = math.nan
 AT = Thresholds(0.3, 0.6)
-POINT = OperatingPoint(AT, "a card", frozenset())
+CARD = {
+    "sha256": "0" * 64,
+    "thresholds": {"t_low": 0.3, "t_high": 0.6},
+    "calibration": {"clip": {"scale": 2.0, "bias": 0.0}, "frame": {"scale": 1.0, "bias": 0.0}},
+    "data": {"training": "nothing at all"},
+}
+
+
+def detector_of(name: str = "stub", **card) -> Detector:
+    return Detector(None, CARD | card, "cpu", name)
+
+
+POINT = card_point(detector_of())
 
 
 def forgery_table(groups: int = 12, seed: int = 0, split: str = "test", first: int = 0) -> pd.DataFrame:
@@ -97,6 +109,12 @@ def test_test_figures_at_thresholds_from_test_are_impossible():
     for bare in (AT, (0.3, 0.6), None):
         with pytest.raises(DataError, match="origin"):
             evaluate_table(table, bare)
+    for forged in (lambda: OperatingPoint(AT, "mine", frozenset()), lambda: replace(POINT, thresholds=AT)):
+        with pytest.raises((DataError, TypeError)):
+            forged()
+    renamed = choose_point(test.assign(split="val", dataset="x", path="x/" + test["path"], group="", ids=""))
+    with pytest.raises(DataError, match="first: stored faces"):
+        evaluate_table(table, renamed)
     found = evaluate_table(table, choose_point(table), draws=5)
     assert found["thresholds"]["origin"].startswith("48 validation videos")
 
@@ -109,6 +127,12 @@ def test_another_data_set_may_have_files_of_the_same_name():
     chosen = choose_point(forgery_table(split="val"))
     elsewhere = forgery_table(seed=2).assign(dataset="another")
     assert evaluate_table(elsewhere, chosen, draws=5)["video"]["n"] == 48
+
+
+def test_a_share_that_is_none_is_refused():
+    for wrong in ({"fpr": 5}, {"fpr": -0.1}, {"fpr": NAN}, {"undecided": -0.1}, {"undecided": NAN}):
+        with pytest.raises(DataError, match="share of 0 to 1"):
+            choose_point(both_parts(), **wrong)
 
 
 # --- the figures of a table ------------------------------------------------------------------------------------------
@@ -172,6 +196,12 @@ def test_evaluation_is_complete_json_and_deterministic():
     assert evaluate_table(others, POINT, split=None, draws=5)["video"]["auc"] == 0.5
 
 
+def test_two_data_sets_with_the_same_names_are_told_apart_in_any_order():
+    parts = [forgery_table(), forgery_table(seed=5).assign(dataset="another")]
+    texts = [json.dumps(evaluate_table(pd.concat(order), POINT, draws=30)) for order in (parts, parts[::-1])]
+    assert texts[0] == texts[1]
+
+
 def test_frame_level_counts_every_frame_by_itself():
     table = forgery_table()
     found = evaluate_table(table, POINT, draws=20)["frame"]
@@ -188,6 +218,19 @@ def test_evaluation_under_ten_groups_has_counts_and_no_interval():
     assert set(found["video"]["intervals"].values()) == {None} and len(found["groups"]) == 9
     assert found["frame"] is None and found["frame_mean"] is None and found["per_method"][0]["auc_low"] is None
     assert any("Groups: 9, fewer than 10" in note for note in found["notes"])
+
+
+def test_a_class_of_few_groups_has_counts_and_no_interval():
+    table = forgery_table(groups=20)
+    few = table[(table["label"] == 0) | table["group"].isin(["g0", "g1"])]
+    found = evaluate_table(few, POINT, draws=40)
+    known = {name for name, ends in found["video"]["intervals"].items() if ends}
+    assert known == {"fpr"}, "no figure rests on the fakes of two groups, and this one on no fake at all"
+    assert all(row["auc_low"] is None and row["tpr_low"] is None for row in found["per_method"])
+    assert "Groups with a fake: 2, fewer than 5. No interval rests on them." in found["notes"]
+    enough = table[(table["label"] == 0) | table["group"].isin([f"g{k}" for k in range(5)])]
+    found = evaluate_table(enough, POINT, draws=40)
+    assert found["video"]["intervals"]["auc"] and not any("Groups with" in note for note in found["notes"])
 
 
 @pytest.mark.parametrize(
@@ -227,21 +270,11 @@ def test_notes_warn_where_validation_is_judged():
     found = evaluate_table(both_parts(), POINT, split="val", draws=5)
     assert any("flatters" in note for note in found["notes"])
     assert not any("flatters" in note for note in evaluate_table(both_parts(), POINT, draws=5)["notes"])
+    taught = evaluate_table(both_parts().replace({"split": {"val": "train"}}), POINT, split=None, draws=5)["notes"]
+    assert any(note.startswith("Videos of the part for training: 48.") for note in taught)
 
 
 # --- from a cache to figures: a detector that reads its score from the picture ----------------------------------------
-
-
-CARD = {
-    "sha256": "0" * 64,
-    "thresholds": {"t_low": 0.3, "t_high": 0.6},
-    "calibration": {"clip": {"scale": 2.0, "bias": 0.0}, "frame": {"scale": 1.0, "bias": 0.0}},
-    "data": {"training": "nothing at all"},
-}
-
-
-def detector_of(name: str = "stub", **card) -> Detector:
-    return Detector(None, CARD | card, "cpu", name)
 
 
 @pytest.fixture
@@ -325,7 +358,16 @@ def test_the_report_stands_alone_and_escapes(cached, tmp_path):
     assert len(pictures) == 7 and all(alt.strip() for alt, _ in pictures)
     assert all(base64.b64decode(code).startswith(b"\x89PNG") for _, code in pictures)
     assert "LEAKING" not in text and str(tmp_path) not in text
-    for wanted in ("Frame level", "Swap", "c23", "temperature 0.50", "0" * 64, "DeepfakeBench", "no face: 1"):
+    for wanted in (
+        "AUC, mean of its methods",
+        "Frame level",
+        "Swap",
+        "c23",
+        "temperature 0.50",
+        "0" * 64,
+        "DeepfakeBench",
+        "no face: 1",
+    ):
         assert wanted in text
 
 
@@ -357,6 +399,29 @@ def test_a_leak_is_refused_unless_told_otherwise_and_then_marked(cached, tmp_pat
     page = save_evaluation(found, tmp_path).read_text(encoding="utf-8")
     assert 'class="leak"' in page and "too good" in page
     assert "leaking split" in side_by_side([found.facts]).loc[0, "source"]
+
+
+def test_the_part_for_training_is_refused_like_a_leak(cached):
+    cached["split"] = cached["split"].replace("val", "train")
+    with pytest.raises(DataError, match=r"for training.*allow_leak=True"):
+        evaluate(detector_of(), cached, "train")
+    found = evaluate(detector_of(), cached, "train", allow_leak=True, draws=5)
+    assert found.leaks and found.facts["video"]["n"] == 48
+
+
+def test_data_that_are_not_split_are_judged_as_a_whole(cached):
+    found = evaluate(detector_of(), cached.assign(split=""), draws=5)
+    assert found.facts["split"] is None and found.facts["video"]["n"] == 96 and found.facts["leak"]["ok"] is None
+    assert evaluate(detector_of(), cached, draws=5).facts["split"] == "test"
+    with pytest.raises(DataError, match="no video in the split “test”"):
+        evaluate(detector_of(), cached[cached["split"] == "val"])
+
+
+def test_thresholds_without_an_origin_are_refused_before_the_first_score(cached):
+    scored = []
+    with pytest.raises(DataError, match="origin"):
+        evaluate(detector_of(), cached, point=AT, progress=scored.append)
+    assert not scored
 
 
 def test_what_cannot_be_audited_says_so(cached):
@@ -448,6 +513,16 @@ def test_robustness_measures_the_change_on_the_same_videos(cached, tmp_path, mon
     assert blurred["auc_change"] == pytest.approx(blurred["auc"] - plain["auc"])
     assert blurred["auc_change_low"] < blurred["auc_change"] < blurred["auc_change_high"] < 0
     assert blurred["fpr_change"] == 0 and math.isnan(blurred["fpr_change_low"]), "the reals were not touched"
+
+
+def test_damaged_videos_are_judged_by_scores_as_round_as_the_evaluations(cached, tmp_path):
+    edge = cached.assign(file=cached["file"].where(cached["path"] != "g00/0.mp4", "0.59"))
+    detector = detector_of(thresholds={"t_low": 0.3, "t_high": round(float(expit(0.4)), 6)})  # of 0.59, rounded up
+    found = evaluate(detector, edge, draws=5)
+    assert next(row for row in found.facts["verdicts"] if row["path"] == "g00/0.mp4")["verdict"] == "FAKE"
+    manifest = replace(manifest_of(tmp_path), table=edge)
+    (plain,) = measure_robustness(found, manifest, tmp_path / "out", ()).to_dict("records")
+    assert plain["fpr"] == found.facts["video"]["fpr"] and math.isnan(plain["auc_change"])
 
 
 # --- beside others ----------------------------------------------------------------------------------------------------

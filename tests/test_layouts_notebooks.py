@@ -14,7 +14,7 @@ from jupyter_client.manager import KernelManager
 
 from spotterlib.cache import load_cache_table
 from spotterlib.manifest import Manifest
-from spotterlib.project import read_records
+from spotterlib.project import read_json, read_records
 from spotterlib.runner import find_notebook, notebook_parameters
 
 FRAMES = 9
@@ -172,9 +172,12 @@ def test_from_the_folder_to_the_figures(make, clip, headless, checkpoint, tmp_pa
     kept = load_cache_table(work / "cache")
     assert kept[["path", "label", "split"]].equals(rows[["path", "label", "split"]])
     assert all(Path(file).is_file() for file in kept["file"])
+    cost = {"cost": 20.0} if make is plain else {}
     judged = headless(
-        "04", tmp_path / "04.ipynb", work=str(work), checkpoint=str(checkpoint), perturbations="", device="cpu"
+        "04", tmp_path / "04.ipynb", work=str(work), checkpoint=str(checkpoint), perturbations="", device="cpu", **cost
     )["evaluation"]
+    origin = read_json(work / "evaluation" / "evaluation.json")["thresholds"]["origin"]
+    assert ("an accused real costs 20" if cost else "the card of") in origin
     assert sorted(row["path"] for row in judged["verdicts"]) == sorted(kept.loc[kept["split"] == "test", "path"])
     assert all(row["probability"] is not None for row in judged["verdicts"])
     assert (work / "evaluation" / "report.html").is_file()

@@ -192,6 +192,27 @@ def test_no_interval_where_it_would_claim_too_much():
         bootstrap_interval(labels, p, ten[:-1], metrics.auc)
 
 
+def test_no_interval_rests_on_a_class_of_few_groups():
+    labels, p, groups = np.repeat([0, 1], [40, 4]), np.tile([0.1, 0.4, 0.6, 0.9], 11), np.arange(44)
+    assert bootstrap_interval(labels, p, groups, metrics.auc, n=50) is None, "four fakes"
+    assert bootstrap_difference(labels, p, p[::-1], groups, metrics.auc, n=50) is None
+    assert bootstrap_interval(labels, p, groups, lambda drawn, some: some[drawn == 0].mean(), n=50) is not None
+    assert bootstrap_interval(np.repeat([0, 1], [39, 5]), p, groups, metrics.auc, n=50) is not None
+    lost = np.where(groups == 43, NAN, p)
+    assert bootstrap_interval(np.repeat([0, 1], [39, 5]), lost, groups, metrics.auc, n=50) is None, "four have scores"
+
+
+def test_an_interval_on_two_fakes_would_miss_the_truth_too_often(monkeypatch):
+    monkeypatch.setattr(metrics, "MIN_GROUPS", 0)
+    random, labels = np.random.default_rng(2), np.repeat([0, 1], [20, 2])
+    hits = 0
+    for trial in range(80):
+        scores = random.normal(size=22) + 1.2 * labels
+        found = bootstrap_interval(labels, scores, np.arange(22), metrics.auc, n=80, seed=trial)
+        hits += found is not None and found[0] <= norm.cdf(1.2 / math.sqrt(2)) <= found[1]
+    assert hits / 80 < 0.8
+
+
 def test_paired_difference_is_narrower_than_unpaired():
     random = np.random.default_rng(0)
     labels, hard = np.arange(200) % 2, random.normal(size=200)
@@ -426,6 +447,15 @@ def test_a_cost_is_spent_as_cheaply_as_any_cut_could(seed, cost):
     assert price(found.t_high) == pytest.approx(min(price(cut) for cut in [*np.unique(p), 2.0]))
     dear = choose_thresholds(p, labels, cost=cost * 10)
     assert dear.counts["real"]["fake"] <= found.counts["real"]["fake"], "the dearer, the fewer are accused"
+
+
+@pytest.mark.parametrize("share", [5, -0.01, NAN])
+def test_a_share_is_one(share):
+    for asked in ({"fpr": share}, {"undecided": share}):
+        with pytest.raises(DataError, match="share of 0 to 1"):
+            choose_thresholds([0.1, 0.9], [0, 1], **asked)
+    with pytest.raises(DataError, match="share of 0 to 1"):
+        metrics.tpr_at_fpr([0, 1], [0.1, 0.9], share)
 
 
 @pytest.mark.parametrize("cost", [0.0, -1.0, NAN])

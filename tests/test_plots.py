@@ -103,8 +103,14 @@ EDGES = {
     "selective of nothing": lambda: plots.plot_selective(VIDEO | {"selective": []}),
     "methods": lambda: plots.plot_methods(METHODS),
     "one method": lambda: plots.plot_methods(METHODS[:1]),
+    "methods of long names": lambda: plots.plot_methods(
+        [method_line("Neural $x^2 " * 9, 0.6), method_line("y" * 99, 0.9)]
+    ),
     "no method": lambda: plots.plot_methods([]),
     "robustness": lambda: plots.plot_robustness(DAMAGE),
+    "robustness, long name": lambda: plots.plot_robustness(
+        DAMAGE.assign(name=["as it is"] + ["encoded twice, crf 28"] * 2)
+    ),
     "no damage": lambda: plots.plot_robustness(DAMAGE[:1]),
     "damage, nothing known": lambda: plots.plot_robustness(DAMAGE.assign(auc=None, fpr=None)),
     "mistakes": lambda: plots.plot_mistakes([MISTAKE, MISTAKE]),
@@ -116,6 +122,7 @@ EDGES = {
     "history of nothing": lambda: plots.plot_history([]),
     "rates of zero": lambda: plots.plot_history([{"epoch": 0, "lr": 0.0}]),
     "roc": lambda: plots.plot_roc(LABELS, SCORES, GROUPS, 0.5),
+    "roc, some without a score": lambda: plots.plot_roc([0, 0, 1, 1], [0.1, 0.6, 0.7, NAN], t_high=0.5),
     "roc, one class": lambda: plots.plot_roc([1, 1], [0.2, 0.3], ["a", "b"], 0.5),
     "roc, no score": lambda: plots.plot_roc([0, 1], [NAN, NAN]),
     "confusion": lambda: plots.plot_confusion(metrics.binary_metrics(LABELS, SCORES, 0.6, 0.4)),
@@ -150,6 +157,7 @@ def test_every_figure_draws_without_a_warning_and_fits(name):
     width, height = figure.canvas.get_width_height()
     for axes in figure.axes:
         if axes.axison:
+            assert axes._left_title.get_window_extent().x1 <= width + 1, "the title is cut off"
             box = axes.get_tightbbox()
             assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1, (
                 "something is cut off"
@@ -182,6 +190,15 @@ def test_roc_title_and_point_are_computed():
     assert np.trapezoid(curve.get_ydata(), curve.get_xdata()) == pytest.approx(area)
 
 
+def test_roc_says_whom_its_point_leaves_out():
+    scores = np.where(np.arange(60) < 3, NAN, SCORES)
+    said = [
+        figure.axes[0].texts[0].get_text()
+        for figure in (plots.plot_roc(LABELS, s, t_high=0.5) for s in (SCORES, scores))
+    ]
+    assert "score" not in said[0] and said[1].endswith("of those with a score (3 have none)")
+
+
 def test_confusion_shows_every_video_once():
     scores = SCORES.copy()
     scores[:3] = NAN
@@ -207,6 +224,7 @@ def test_reliability_counts_both_classes_alike_where_asked():
         title(plots.plot_reliability(p, labels, balanced=True))
         == "Calibration error 0.14 on 4 videos, real and fake counted alike; on average 0.06 too high"
     )
+    assert "alike" not in title(plots.plot_reliability([0.2, 0.3], [0, 0], balanced=True)), "there is one class only"
     assert title(plots.plot_reliability(p, labels)) == "Calibration error 0.11 on 4 videos; on average 0.01 too low"
 
 
@@ -228,10 +246,20 @@ def test_methods_name_the_hardest_and_show_no_interval_where_there_is_none():
     assert "12 against 24, 12 groups" in [text.get_text() for text in figure.axes[0].texts]
 
 
+def test_methods_without_a_name_and_with_long_ones_are_told():
+    figure = plots.plot_methods([method_line("", 0.9, compression="", dataset="")])
+    assert title(figure) == "AUC 0.90 for unnamed method"
+    assert figure.axes[0].get_yticklabels()[0].get_text() == "unnamed method"
+    figure = EDGES["methods of long names"]()
+    figure.draw_without_rendering()
+    assert figure.axes[0].get_position().width > 0.3, "long names leave room for what they name"
+
+
 def test_robustness_names_the_worst_of_both():
     figure = plots.plot_robustness(DAMAGE)
     assert title(figure) == "AUC 0.90 → 0.80 at worst (H.264 crf 40)"
     assert title(figure, 1) == "Reals accused 5% → 60% (H.264 crf 40)"
+    assert title(plots.plot_robustness(DAMAGE[:1]), 1) == "Reals accused 5%", "there are reals, and no damage"
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == DAMAGE["name"].tolist()
 
 
