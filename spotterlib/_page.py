@@ -117,7 +117,8 @@ def _face_data(face: FaceResult, scale: float, budget: int, end: float) -> dict[
             kept["img"] = data_address(draw.encode_jpeg(face.clip.frames[row]))
         frames.append(kept)
     windows = [{"a": w.start, "b": w.end, "p": w.probability} for w in face.windows]
-    columns = draw.score_columns(face.track.times, np.where(face.track.valid, face.frame_scores, np.nan), 480, end)
+    track = face.track
+    columns = draw.score_columns(track.times, np.where(track.valid, face.frame_scores, np.nan), 480, end, track.windows)
     return {"frames": frames, "windows": windows, "columns": _rounded(columns)}
 
 

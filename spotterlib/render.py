@@ -52,7 +52,8 @@ def evidence_at(face: FaceResult, times: np.ndarray) -> Evidence:
     """Box and heatmap of a face at times (N,) in s: linear between the analysed frames on either side, none in gaps."""
     times = np.asarray(times, dtype=np.float64)
     boxes, _, seen = face.track.at(times)
-    left, right, weight, near = draw.neighbours(face.track.times, face.track.valid, times)
+    track = face.track
+    left, right, weight, near = draw.neighbours(track.times, track.valid, times, windows=track.windows)
     seen = np.asarray(seen, bool) & near
     weight = weight[:, None, None].astype(np.float32)
     heatmaps = (1 - weight) * face.heatmaps[left] + weight * face.heatmaps[right]

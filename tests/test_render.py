@@ -19,6 +19,7 @@ from report_factory import FPS, FRAMES, face_box, make_face, make_report, make_v
 
 from spotterlib import _draw as draw
 from spotterlib import render
+from spotterlib._windows import plan_windows
 from spotterlib.project import VideoError
 from spotterlib.video import iterate_frames, probe_video, read_frames
 
@@ -164,6 +165,33 @@ def test_evidence_between_grid_frames():
     assert np.isnan(seen.boxes[3]).all() and not seen.heatmaps[3].any()
     far = render.evidence_at(face, np.array([30.0]))
     assert not far.seen[0] and not far.examined[0]
+
+
+@pytest.mark.parametrize(
+    "times",
+    [np.arange(30) / FPS, np.cumsum([0, 0.03, 0.2, 0.04, 0.04, 0.4, 0.03, 0.1, 0.05, 0.3, 0.04, 0.04, 0.15, 0.08])],
+)
+def test_no_frame_is_lost_between_uneven_grid_frames(times):
+    """24 of 30 frames are one or two apart, and a phone's frames are as far apart as the light makes them."""
+    (grid,) = plan_windows(times)
+    face = make_face(2 * len(grid), slice(0))
+    track = replace(face.track, frames=grid, times=times[grid])
+    seen = render.evidence_at(replace(face, track=track), times)
+    assert seen.seen.all() and (seen.heatmaps[:, 3, 5] > 0).all()
+    middles = (np.arange(300) + 0.5) * times[-1] / 300
+    assert np.array_equal(seen.seen, track.at(times)[2]) and track.at(middles)[2].all()
+    assert np.isfinite(draw.score_columns(track.times, face.frame_scores, 300, times[-1], track.windows)).all()
+
+
+def test_between_windows_nothing_is_known():
+    face = make_face(2 * 48, slice(0), windows=2)
+    times = face.track.times + np.where(face.track.windows == 1, 10.0, 0.0)
+    apart = replace(face, track=replace(face.track, times=times))
+    between = np.array([times[23] + 0.5, times[24] - 0.5])
+    seen = render.evidence_at(apart, between)
+    assert not seen.seen.any() and not seen.heatmaps.any()
+    columns = draw.score_columns(times, face.frame_scores, 200, times[-1], face.track.windows)
+    assert np.isnan(columns[50:150]).all() and np.isfinite(columns[:15]).all()
 
 
 def test_score_strip_has_gaps_and_keeps_the_highest():
