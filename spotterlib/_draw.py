@@ -46,6 +46,18 @@ def fitting_size(text: str, width: int, size: int, bold: bool = False) -> int:
     return max(6, min(size, int(size * width / max(text_width(text, size, bold), 1))))
 
 
+def broken(text: str, width: int, size: int) -> list[str]:
+    """ASCII text of `size` px as lines that fit `width` px, broken between words alone."""
+    lines: list[str] = []
+    for word in text.split():
+        joined = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(joined, size) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(word)
+    return lines
+
+
 def put_text(picture: np.ndarray, text: str, at: tuple[int, int], size: int, color: RGB, bold: bool = False) -> None:
     """Write ASCII text into `picture`, uint8 RGB (H, W, 3), in place; at: left end and baseline, px."""
     printable = text.encode("ascii", "replace").decode()
