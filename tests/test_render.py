@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import shutil
+import weakref
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -325,6 +326,23 @@ def test_diagnostic_video_has_a_name_of_its_own(report, tmp_path, monkeypatch):
     assert render.write_diagnostic_video(report) == tmp_path / "runs" / "clip_spotter.mp4"
 
 
+def test_no_picture_of_a_long_video_is_kept(tmp_path, monkeypatch):
+    """Memory does not grow with the length of the clip: at any time few drawn frames are alive."""
+    source = make_video(tmp_path / "long.mp4", frames=300, sound=False)
+    drawn, alive = [], []
+
+    def watched(frames):
+        for frame in frames:
+            drawn.append(weakref.ref(frame))
+            yield frame
+            alive.append(sum(one() is not None for one in drawn))
+
+    draw_all = render._drawn_frames
+    monkeypatch.setattr(render, "_drawn_frames", lambda report: watched(draw_all(report)))
+    render.write_diagnostic_video(make_report(source), tmp_path / "out.mp4")
+    assert len(alive) == 300 and max(alive) <= 4
+
+
 @pytest.mark.parametrize("label", ["UNDECIDED", "REAL"])
 def test_diagnostic_video_without_a_face(video, tmp_path, label):
     report = make_report(video, (), label, "No face was found.")
@@ -440,6 +458,18 @@ def test_page_needs_nothing_else(report, tmp_path):
     assert frames[24]["h"][7 * 3 + 5] == 255 and frames[0]["h"][7 * 3 + 5] == 128, "one scale"
 
 
+def test_64_frames_fit_a_mail(video, tmp_path):
+    """Of noise, which JPEG makes least of: what a camera sees is smaller. It opens where the scrubber does."""
+    face = make_face(2 * 64, slice(0))
+    noise = np.random.default_rng(0).integers(0, 256, face.clip.frames.shape, np.uint8)
+    close = (0.95 + 1e-5 * np.arange(64)).astype(np.float32)
+    face = replace(face, clip=replace(face.clip, frames=noise), frame_scores=close)
+    page = render.export_page(make_report(video, (face,)), tmp_path / "report.html")
+    scores = [frame["s"] for frame in read_page(page)[2]["faces"][0]["frames"]]
+    assert len(scores) == 64 and scores.index(max(scores)) == 63
+    assert page.stat().st_size <= 8e6
+
+
 def test_page_escapes_every_name(tmp_path):
     nasty = make_video(tmp_path / "<script>alert(1)<%2fscript>&\"'.mp4", sound=False)
     face = make_face()
@@ -503,7 +533,7 @@ def pixels(page, canvas):
     return cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1]
 
 
-def test_page_plays_in_a_browser(browser, report, tmp_path):
+def test_page_plays_in_a_browser(browser, report, tmp_path, photograph):
     """The player shows what the library paints, follows keys and sliders, and logs no error; the network is off."""
     two = make_report(Path(report.video), (make_face(), make_face(shift=40)))
     path = render.export_page(two, tmp_path / "report.html")
@@ -540,10 +570,11 @@ def test_page_plays_in_a_browser(browser, report, tmp_path):
     page.click("#timeline", position={"x": 5, "y": 40})
     assert page.evaluate("row") == 0 != still
     assert troubles == []
+    photograph(page, "report", full_page=True)
     context.close()
 
 
-def test_diagnostic_video_plays_in_a_browser(browser, report, tmp_path):
+def test_diagnostic_video_plays_in_a_browser(browser, report, tmp_path, photograph):
     made = render.write_diagnostic_video(report, tmp_path / "out.mp4")
     (tmp_path / "play.html").write_text(f'<video id="v" src="{made.name}" muted></video>')
     page = browser.new_page()
@@ -552,4 +583,5 @@ def test_diagnostic_video_plays_in_a_browser(browser, report, tmp_path):
     page.wait_for_function("document.getElementById('v').currentTime > 0.3", timeout=10_000)
     size = page.evaluate("[document.getElementById('v').videoWidth, document.getElementById('v').videoHeight]")
     assert size == [probe_video(made).width, probe_video(made).height]
+    photograph(page, "diagnostic_video")
     page.close()
