@@ -46,6 +46,18 @@ def fitting_size(text: str, width: int, size: int, bold: bool = False) -> int:
     return max(6, min(size, int(size * width / max(text_width(text, size, bold), 1))))
 
 
+def broken(text: str, width: int, size: int) -> list[str]:
+    """ASCII text of `size` px as lines that fit `width` px, broken between words alone."""
+    lines: list[str] = []
+    for word in text.split():
+        joined = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(joined, size) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(word)
+    return lines
+
+
 def put_text(picture: np.ndarray, text: str, at: tuple[int, int], size: int, color: RGB, bold: bool = False) -> None:
     """Write ASCII text into `picture`, uint8 RGB (H, W, 3), in place; at: left end and baseline, px."""
     printable = text.encode("ascii", "replace").decode()
@@ -69,12 +81,15 @@ def score_color(scores: np.ndarray) -> np.ndarray:
     return np.stack(mixed, -1).round().astype(np.uint8)
 
 
-def neighbours(times: np.ndarray, usable: np.ndarray, asked: np.ndarray, reach: float = 0.6) -> tuple[np.ndarray, ...]:
+def neighbours(
+    times: np.ndarray, usable: np.ndarray, asked: np.ndarray, reach: float = 0.6, windows: np.ndarray | None = None
+) -> tuple[np.ndarray, ...]:
     """Where moments lie on a grid of times with holes in it.
 
-    times: float (G,) s, rising; usable: bool (G,); asked: float (N,) s. Returns left (N,), right (N,), weight (N,) of
-    the right one 0 … 1, near bool (N,): whether a usable grid time lies within reach. Between two usable grid times no
-    further apart than 1.5 usual steps the weight is linear; else the nearest one counts, up to `reach` steps away.
+    times: float (G,) s, rising; usable: bool (G,); asked: float (N,) s; windows: int (G,), the window of each grid time
+    (None: all are of one). Returns left (N,), right (N,), weight (N,) of the right one 0 … 1, near bool (N,): whether a
+    usable grid time lies within reach. Between two usable grid times of one window, or of two that are no further apart
+    than 1.5 usual steps, the weight is linear; else the nearest one counts, up to `reach` steps away.
     """
     asked = np.asarray(asked, dtype=np.float64)
     if len(times) == 0:
@@ -86,7 +101,9 @@ def neighbours(times: np.ndarray, usable: np.ndarray, asked: np.ndarray, reach: 
     apart = times[right] - times[left]
     weight = np.divide(asked - times[left], apart, out=np.zeros(len(asked)), where=apart > 0).clip(0, 1)
     inside = (asked >= times[0]) & (asked <= times[-1])
-    joined = inside & usable[left] & usable[right] & (apart <= 1.5 * step + 1e-6)
+    joined = inside & usable[left] & usable[right]
+    if windows is not None:
+        joined &= (windows[left] == windows[right]) | (apart <= 1.5 * step + 1e-6)
     nearest = np.where(np.abs(asked - times[right]) < np.abs(asked - times[left]), right, left)
     near = joined | (usable[nearest] & (np.abs(asked - times[nearest]) <= reach * step))
     return np.where(joined, left, nearest), np.where(joined, right, nearest), np.where(joined, weight, 0.0), near
@@ -97,9 +114,12 @@ def end_of(times: np.ndarray) -> float:
     return float(times[-1] + (times[-1] / (len(times) - 1) if len(times) > 1 else 1.0)) if len(times) else 1.0
 
 
-def score_columns(times: np.ndarray, scores: np.ndarray, width: int, end: float) -> np.ndarray:
+def score_columns(
+    times: np.ndarray, scores: np.ndarray, width: int, end: float, windows: np.ndarray | None = None
+) -> np.ndarray:
     """Scores over time, squeezed or spread into `width` columns from 0 to `end` s: float (width,), NaN in gaps.
 
+    windows: as for `neighbours`; between two of them lies a gap.
     A column that covers several frames shows the highest, so that two telling frames in ten minutes are not lost.
     """
     times, scores = np.asarray(times, np.float64), np.asarray(scores, np.float64)
@@ -107,7 +127,7 @@ def score_columns(times: np.ndarray, scores: np.ndarray, width: int, end: float)
     if len(times) == 0 or end <= 0:
         return columns
     middles = (np.arange(width) + 0.5) * end / width
-    left, right, weight, near = neighbours(times, np.isfinite(scores), middles, reach=1.1)
+    left, right, weight, near = neighbours(times, np.isfinite(scores), middles, 1.1, windows)
     columns[near] = (scores[left] * (1 - weight) + np.where(weight > 0, scores[right], 0) * weight)[near]
     place = np.clip((times / end * width).astype(int), 0, width - 1)
     seen = np.isfinite(scores)

@@ -282,10 +282,11 @@ def plot_robustness(table: pd.DataFrame) -> Figure:
 
 
 @styled
-def plot_mistakes(mistakes: Sequence[dict[str, Any]], title: str = "") -> Figure:
+def plot_mistakes(mistakes: Sequence[dict[str, Any]], title: str = "", note: str = "") -> Figure:
     """Faces and what spoke for "fake" in them: a row a video, plain frames above their heatmaps.
 
-    mistakes: dicts with `faces` and `heats`, each as many uint8 RGB (H, W, 3) of one size, and a `caption`.
+    mistakes: dicts with `faces` and `heats`, each as many uint8 RGB (H, W, 3) of one size, and a `caption`; note: how
+    well the heat points, written below them.
     """
     figure, grid = make_figure(6.4, 0.6 + 3.5 * max(len(mistakes), 0.1), max(len(mistakes), 1), squeeze=False)
     for axes, mistake in zip(grid.flat, mistakes, strict=False):
@@ -296,6 +297,8 @@ def plot_mistakes(mistakes: Sequence[dict[str, Any]], title: str = "") -> Figure
         axes.set_axis_off()
     head = title or (f"{count_of(len(mistakes), 'mistake')}, the surest first" if mistakes else "No mistake to show")
     figure.suptitle(literal(head), x=0.01, ha="left", fontsize=11, fontweight="bold")
+    if mistakes and note:
+        figure.supxlabel(textwrap.fill(literal(note), 100), x=0.01, ha="left", fontsize=8.5)
     return figure
 
 

@@ -112,12 +112,13 @@ def _face_data(face: FaceResult, scale: float, budget: int, end: float) -> dict[
         kept: dict[str, Any] = {"i": int(face.track.frames[row]), "t": round(float(face.track.times[row]), 3)}
         if face.track.valid[row]:
             score, heat = face.frame_scores[row], face.heatmaps[row]
-            kept["s"] = round(float(score), 3) if np.isfinite(score) else None
+            kept["s"] = round(float(score), 6) if np.isfinite(score) else None
             kept["h"] = np.round(255 * np.clip(heat / scale, 0, 1)).astype(int).ravel().tolist()
             kept["img"] = data_address(draw.encode_jpeg(face.clip.frames[row]))
         frames.append(kept)
     windows = [{"a": w.start, "b": w.end, "p": w.probability} for w in face.windows]
-    columns = draw.score_columns(face.track.times, np.where(face.track.valid, face.frame_scores, np.nan), 480, end)
+    track = face.track
+    columns = draw.score_columns(track.times, np.where(track.valid, face.frame_scores, np.nan), 480, end, track.windows)
     return {"frames": frames, "windows": windows, "columns": _rounded(columns)}
 
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from . import plots
 from ._dossier_page import TRUTH, evaluation_page, surest_mistakes
+from ._page import heat_note
 from .cache import read_cache
 from .evaluation import Evaluation
 from .project import ROOT, atomic_path, output_path, write_json
@@ -54,7 +55,7 @@ def draw_figures(evaluation: Evaluation, robustness: pd.DataFrame | None = None)
         "reliability": plots.plot_reliability(p, labels, balanced=True),
         "selective": plots.plot_selective(video),
         "methods": plots.plot_methods(facts["per_method"]),
-        "mistakes": plots.plot_mistakes(find_mistakes(evaluation)),
+        "mistakes": plots.plot_mistakes(find_mistakes(evaluation), note=heat_note(evaluation.detector.card)[0]),
     }
     if robustness is not None:
         figures["robustness"] = plots.plot_robustness(robustness)

@@ -52,7 +52,8 @@ def evidence_at(face: FaceResult, times: np.ndarray) -> Evidence:
     """Box and heatmap of a face at times (N,) in s: linear between the analysed frames on either side, none in gaps."""
     times = np.asarray(times, dtype=np.float64)
     boxes, _, seen = face.track.at(times)
-    left, right, weight, near = draw.neighbours(face.track.times, face.track.valid, times)
+    track = face.track
+    left, right, weight, near = draw.neighbours(track.times, track.valid, times, windows=track.windows)
     seen = np.asarray(seen, bool) & near
     weight = weight[:, None, None].astype(np.float32)
     heatmaps = (1 - weight) * face.heatmaps[left] + weight * face.heatmaps[right]
@@ -111,9 +112,12 @@ def _caption(report: ScanReport, shape: tuple[int, int]) -> _Caption:
     row = places[-1][1]
     timeline, line = round(1.8 * size), round(1.6 * size)
     worth = heat_note(report.checkpoint)[0]
-    worth_size = draw.fitting_size(worth, width - 2 * pad, max(9, round(0.8 * size)))
-    told = worth_size >= 8  # smaller letters on a picture that small could not be read
-    tall = timeline + pad + (row + 1) * line + (round(1.5 * worth_size) if told else pad // 2)
+    worth_size = max(9, round(0.8 * size))
+    told = draw.broken(worth, width - 2 * pad, worth_size)
+    if len(told) > 3:  # on a very narrow picture the figures are left out
+        told = draw.broken(worth.partition(":")[0], width - 2 * pad, worth_size)
+    below = round(1.4 * worth_size)
+    tall = timeline + pad + (row + 1) * line + len(told) * below + pad // 2
     strip = np.empty((tall + (height + tall) % 2, width, 3), np.uint8)
     strip[:] = draw.SOOT
     strip[:timeline] = draw.draw_timeline(draw.score_columns(report.times, report.frame_scores, width, end), timeline)
@@ -122,8 +126,9 @@ def _caption(report: ScanReport, shape: tuple[int, int]) -> _Caption:
     corner = (x + draw.text_width(widest[0], size, True) + pad // 2, y + round(0.35 * size))
     cv2.rectangle(strip, (x - pad // 2, y - round(0.95 * size)), corner, draw.VERDICTS[report.label], -1)
     draw.put_text(strip, widest[0], (x, y), size, draw.INK, True)
-    if told:
-        draw.put_text(strip, worth, (pad, tall - round(0.6 * worth_size)), worth_size, draw.PALE)
+    for number, words in enumerate(told):
+        base = timeline + pad + (row + 1) * line + number * below + round(0.9 * worth_size)
+        draw.put_text(strip, words, (pad, base), worth_size, draw.PALE)
     return _Caption(shape, size, spots, strip, timeline)
 
 

@@ -23,6 +23,7 @@ from . import _draw as draw
 from ._drop import DropBox
 from ._page import certainty, describe, heat_note
 from ._sheet import face_sheet
+from ._windows import FRAMES
 from .project import SpotterError
 from .render import (
     OPACITY,
@@ -107,7 +108,7 @@ class FrameScrubber:
     def _timeline(self, face: int) -> np.ndarray:
         track, scores = self.faces[face].track, self.faces[face].frame_scores
         seen = np.where(track.valid, scores, np.nan)
-        return draw.draw_timeline(draw.score_columns(track.times, seen, 2 * SIDE + 2, self.end), STRIP)
+        return draw.draw_timeline(draw.score_columns(track.times, seen, 2 * SIDE + 2, self.end, track.windows), STRIP)
 
     def _picture(
         self, face: int, row: int, opacity: float, threshold: float, style: str, timeline: np.ndarray
@@ -235,7 +236,8 @@ def _as_face(clip: FaceClip, heatmaps: np.ndarray | None, scores: np.ndarray | N
     scores = np.full(count, np.nan) if scores is None else np.asarray(scores, np.float64)
     if len(heatmaps) != count or len(scores) != count:
         raise ValueError(f"{count} frames need as many heatmaps and scores, not {len(heatmaps)} and {len(scores)}")
-    track = SimpleNamespace(times=clip.times, frames=np.arange(count), valid=clip.valid)
+    rows = np.arange(count)
+    track = SimpleNamespace(times=clip.times, frames=rows, valid=clip.valid, windows=rows // FRAMES)
     return SimpleNamespace(track=track, clip=clip, heatmaps=heatmaps, frame_scores=scores, windows=())
 
 

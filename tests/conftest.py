@@ -10,7 +10,7 @@ import torch
 from face_clips import moving, stage, write_clip
 
 from spotterlib.model import Detector, SpotterNet, load_checkpoint, save_checkpoint
-from spotterlib.project import data_home
+from spotterlib.project import ROOT, data_home
 
 CARD = {
     "thresholds": {"t_low": 0.5, "t_high": 0.5},
@@ -69,6 +69,14 @@ def grid_clips() -> list[Path]:
     if not found:
         pytest.skip("SPOTTER_DATA is unset or holds no data/grid/*.mpg")
     return found
+
+
+@pytest.fixture(scope="session")
+def photograph():
+    """Keeps what a browser shows for people to look at: `photograph(page, "a")` writes runs/screenshots/a.png."""
+    folder = ROOT / "runs" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    return lambda page, name, **how: page.screenshot(path=folder / f"{name}.png", **how)
 
 
 @pytest.fixture

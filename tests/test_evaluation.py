@@ -20,6 +20,7 @@ from video_files import encode
 
 from spotterlib import _tables, dossier, robustness, scoring
 from spotterlib._dossier_page import evaluation_page
+from spotterlib._page import heat_note
 from spotterlib.dossier import draw_figures, find_mistakes, save_evaluation
 from spotterlib.evaluation import (
     Evaluation,
@@ -452,6 +453,8 @@ def test_mistakes_are_the_surest_first_with_their_heat(cached):
         assert row["verdict"] == ("FAKE", "REAL")[row["label"]] and row["path"] in row["caption"]
         assert len(row["faces"]) == len(row["heats"]) == 4
         assert any((plain != hot).any() for plain, hot in zip(row["faces"], row["heats"], strict=True))
+    said = draw_figures(found)["mistakes"].get_supxlabel()
+    assert " ".join(said.split()) == heat_note(found.detector.card)[0], "no heat without what it is worth"
 
 
 # --- whole videos -----------------------------------------------------------------------------------------------------

@@ -182,6 +182,7 @@ def test_cudnn_is_off_only_inside_and_for_one_thread_at_a_time():
         assert torch.backends.cudnn.enabled
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_says_the_same(checkpoint, pictures, valid, explained):
     # cuDNN refuses a recurrent backward in eval mode: this raises where that is not seen to

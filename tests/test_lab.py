@@ -125,7 +125,7 @@ def own_copy(clips, tmp_path):
     copy.unlink()
 
 
-def test_scrubbing_in_the_browser(lab, browser, own_copy):
+def test_scrubbing_in_the_browser(lab, browser, own_copy, photograph):
     """The slider, its keys, Play, opacity and the choice of a face change the picture, and nothing complains."""
     troubles = []
     page = run_all(browser, lab, own_copy, troubles)
@@ -138,6 +138,7 @@ def test_scrubbing_in_the_browser(lab, browser, own_copy):
     place = lambda: page.evaluate(f"{SHOWN}.getAttribute('src')")  # noqa: E731
     assert "time" in said() and "score" in said() and "found" in said()
     assert page.get_by_text("the red").first.is_visible()
+    photograph(page, "scrubber")
 
     page.locator(".noUi-handle").first.focus()
     page.keyboard.press("End")
@@ -186,7 +187,7 @@ def box_alone():
         made.unlink(missing_ok=True)
 
 
-def test_a_video_dropped_on_the_box_is_scanned(lab, browser, box_alone, clips, tmp_path):
+def test_a_video_dropped_on_the_box_is_scanned(lab, browser, box_alone, clips, tmp_path, photograph):
     """Dropped, then another one chosen, which is larger than what a message to a kernel may hold."""
     troubles, name = [], Path(box_alone).stem
     page = run_all(browser, lab, box_alone, troubles)
@@ -200,6 +201,7 @@ def test_a_video_dropped_on_the_box_is_scanned(lab, browser, box_alone, clips, t
     page.get_by_role("button", name="Scan", exact=True).click()
     page.get_by_text("Page to hand on").wait_for()
     assert page.locator(".jupyter-widgets", has_text="Verdict").count() >= 1
+    photograph(page, "upload_box")
     big = tmp_path / f"{name}-big.mp4"
     big.write_bytes(np.random.default_rng(0).bytes(200_000_000))
     box.locator("input").set_input_files(big)
@@ -208,7 +210,7 @@ def test_a_video_dropped_on_the_box_is_scanned(lab, browser, box_alone, clips, t
     page.close()
 
 
-def test_the_page_of_an_executed_notebook_from_disk(browser, own_copy, tmp_path):
+def test_the_page_of_an_executed_notebook_from_disk(browser, own_copy, tmp_path, photograph):
     """Without kernel, widget manager or network the page of 05 still plays: the small player is in it."""
     page_file = export_html(run_notebook(ROOT / own_copy, tmp_path / "05.ipynb"), tmp_path / "05.html")
     context = browser.new_context(offline=True)
@@ -226,5 +228,6 @@ def test_the_page_of_an_executed_notebook_from_disk(browser, own_copy, tmp_path)
     shown = player.locator("#caption").inner_text()
     player.locator("#caption", has_not_text=shown.splitlines()[1]).wait_for()
     assert page.locator(".jp-OutputArea-output p", has_text="Verdict").count() >= 1, "the sheet's words"
+    photograph(page, "page_of_05", full_page=True)
     assert troubles == []
     context.close()

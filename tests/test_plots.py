@@ -113,7 +113,7 @@ EDGES = {
     ),
     "no damage": lambda: plots.plot_robustness(DAMAGE[:1]),
     "damage, nothing known": lambda: plots.plot_robustness(DAMAGE.assign(auc=None, fpr=None)),
-    "mistakes": lambda: plots.plot_mistakes([MISTAKE, MISTAKE]),
+    "mistakes": lambda: plots.plot_mistakes([MISTAKE, MISTAKE], note="Red is only a hint " * 9),
     "no mistakes": lambda: plots.plot_mistakes([]),
     "marked": lambda: plots.mark_leak(plots.plot_methods(METHODS)),
     "reliability, balanced": lambda: plots.plot_reliability(SCORES, LABELS, balanced=True),
