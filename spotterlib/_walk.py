@@ -92,7 +92,12 @@ def walk_tree(root: Path) -> Tree:
                 else:
                     (links if entry.is_symlink() else folders).append((path + "/", entry.path))
             elif os.path.splitext(entry.name)[1].lower() not in VIDEO_ENDINGS:
-                tree.others.append(path)
+                plain = entry.is_file(follow_symlinks=False) or os.path.isfile(entry.path)
+                problem = "" if plain else file_problem(entry.path)  # who reads a pipe waits for ever
+                if problem:
+                    tree.problems.append((path, problem))
+                else:
+                    tree.others.append(path)
             elif entry.name.startswith("."):
                 tree.problems.append((path, "a hidden file (some systems leave such beside every video)"))
             else:
