@@ -141,7 +141,7 @@ def processor_seconds(code: str, *given: object) -> float:
 def run(code: str, last: str, given: tuple[object, ...]) -> float:
     """The number that `last` prints after `code`, in a process of its own."""
     command = [sys.executable, "-c", f"{code}\n{last}", *map(str, given)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, timeout=600)
     return float(done.stdout.split()[-1])
 
 

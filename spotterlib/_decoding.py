@@ -53,7 +53,8 @@ def opened(path: Path, steady: bool = False) -> Iterator[tuple[av.container.Inpu
         if not streams:
             raise VideoError(f"{path} has no picture track. If it is sound only, there is no face to look at.")
         stream = max(streams, key=lambda s: (s.width or 0) * (s.height or 0))
-        if (stream.width or 0) * (stream.height or 0) > LARGEST:
+        shape = stream.sample_aspect_ratio or 1  # a player makes wide pixels more of them
+        if (stream.width or 0) * (stream.height or 0) * (shape if 1 < shape <= 4 else 1) > LARGEST:
             raise VideoError(
                 f"{path} announces pictures of {stream.width} × {stream.height} px, and at most {LARGEST:,} px are "
                 "read: they would fill the memory. Scale it down first, if it is a video."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import os
 import re
@@ -10,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from ._walk import Tree, folders_of, stem_of
-from .project import DataError, parse_json
+from .project import DataError, parse_json, read_text
 
 COLUMNS = ("path", "label", "dataset", "method", "compression", "group", "ids", "split", "official_split", "mask")
 FFPP, DFD, CELEB, DFDC = "FaceForensics++", "DeepFakeDetection", "Celeb-DF v2", "DFDC"
@@ -66,7 +65,7 @@ def compression_of(folders: tuple[str, ...]) -> str:
 def _read_json(tree: Tree, path: str, found: Found):
     """The content of a JSON file of the data set, or None and a report line."""
     try:
-        return parse_json((tree.root / path).read_text(encoding="utf-8"))
+        return parse_json(read_text(tree.root / path))
     except (OSError, ValueError) as error:
         found.problems.append((path, f"it cannot be read as JSON ({error})"))
         return None
@@ -151,7 +150,12 @@ def read_celeb(tree: Tree) -> Found:
     for path in tree.others:
         if path.rpartition("/")[2].lower() == "list_of_testing_videos.txt":
             found.used.add(path)
-            for line in (tree.root / path).read_text(encoding="utf-8-sig", errors="replace").splitlines():
+            try:
+                lines = read_text(tree.root / path, errors="replace").removeprefix("\ufeff").splitlines()
+            except OSError as error:
+                found.problems.append((path, f"it cannot be read ({error}): no official split was taken from it"))
+                continue
+            for line in lines:
                 label, name = (*line.replace("\\", "/").split(maxsplit=1), "", "")[:2]
                 folder = next((part for part in folders_of(name) if part in kinds), "")
                 if label in ("0", "1") and folder:
@@ -188,19 +192,19 @@ def _is_dfdc_json(tree: Tree, path: str) -> bool:
     return isinstance(first, dict) and "label" in first
 
 
-def _dfdc_csvs(tree: Tree) -> dict[str, list[dict[str, str]]]:
-    """The tables `filename,label` of the validation and test sets, by path; what is none is left to the report."""
+def _dfdc_csvs(tree: Tree, found: Found) -> dict[str, list[dict[str, str]]]:
+    """The tables `filename,label` of the validation and test sets, by path; a report line for one that is damaged."""
     tables = {}
     for path in tree.others:
         if path.lower().endswith(".csv"):
-            with (
-                contextlib.suppress(csv.Error, OSError),
-                open(tree.root / path, encoding="utf-8-sig", errors="replace", newline="") as file,
-            ):
-                reader = csv.DictReader(file, skipinitialspace=True)
-                reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
-                if {"filename", "label"} <= set(reader.fieldnames):
-                    tables[path] = list(reader)
+            try:
+                with open(tree.root / path, encoding="utf-8-sig", errors="replace", newline="") as file:
+                    reader = csv.DictReader(file, skipinitialspace=True)
+                    reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+                    if {"filename", "label"} <= set(reader.fieldnames):
+                        tables[path] = list(reader)
+            except (OSError, csv.Error) as error:
+                found.problems.append((path, f"it cannot be read as a CSV ({error})"))
     return tables
 
 
@@ -245,7 +249,7 @@ def read_dfdc(tree: Tree) -> Found:
             official = _split_in(path) or "train"
             if "label" in entry:  # the test set's own metadata.json has none: its CSV tells
                 claim(f"{folder}/{name}".lstrip("/"), entry["label"], path, ids=ids, official=official)
-    for path, table in _dfdc_csvs(tree).items():
+    for path, table in _dfdc_csvs(tree, found).items():
         found.used.add(path)
         folder = path.rpartition("/")[0]
         below: dict[str, list[str]] = {}
@@ -339,7 +343,7 @@ def detect_layout(tree: Tree) -> str:
         return "ffpp"
     if names & (REAL_FOLDERS | FAKE_FOLDERS) or beside:
         return "plain"
-    if _dfdc_csvs(tree):
+    if _dfdc_csvs(tree, Found()):
         return "dfdc"
     raise DataError(
         f"{tree.root} has no layout known here ({len(tree.videos)} videos under it). Put videos into real/ and fake/, "

@@ -35,8 +35,13 @@ def _pool() -> ThreadPoolExecutor:
     count = torch.get_num_threads()
     pool = ThreadPoolExecutor(count, "one-core", initializer=_settle)
     together = threading.Barrier(count)  # nobody is ready before all are there: none is left to begin later
-    for begun in [pool.submit(together.wait) for _ in range(count)]:
-        begun.result()
+    try:
+        for begun in [pool.submit(together.wait) for _ in range(count)]:
+            begun.result()
+    except BaseException:  # no room for one more thread: those that wait for it would wait, and the process, for ever
+        together.abort()
+        pool.shutdown(wait=False)
+        raise
     torch.set_num_threads(count)  # threads that begin later take the number that was set last
     return pool
 

@@ -98,8 +98,9 @@ def walk_tree(root: Path) -> Tree:
                 else:
                     (links if entry.is_symlink() else folders).append((path + "/", entry.path))
             elif not is_video(entry.name):
-                table = os.path.splitext(entry.name)[1].lower() in TABLE_ENDINGS
-                problem = file_problem(entry.path) if table and path.lower() != "metadata.csv" else ""
+                plain = entry.is_file(follow_symlinks=False) or os.path.isfile(entry.path)
+                opened = os.path.splitext(entry.name)[1].lower() in TABLE_ENDINGS and path.lower() != "metadata.csv"
+                problem = "" if plain and not opened else file_problem(entry.path)  # who reads a pipe waits for ever
                 if problem in ("", EMPTY):
                     tree.others.append(path)
                 else:

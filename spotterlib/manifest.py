@@ -16,11 +16,12 @@ import pandas as pd
 
 from ._layouts import COLUMNS, METHODS, PATH_NAMES, READERS, SCHEMES, Found, detect_layout, read_folders
 from ._walk import EMPTY, Tree, file_problem, other_problems, stem_of, walk_tree
-from .project import ROOT, DataError, atomic_path, find_input, output_path, read_json, write_json
+from .project import ROOT, DataError, atomic_path, find_input, output_path, read_json, shortened, write_json
 
 LAYOUTS = ("auto", "ffpp", "celebdf", "dfdc", "plain", "csv")
 _LABELS = dict.fromkeys(("0", "0.0", "real", "original", "pristine", "genuine"), 0)
 _LABELS |= dict.fromkeys(("1", "1.0", "fake", "deepfake", "manipulated", *METHODS), 1)
+_MOST_COLUMNS = 1000
 _SPLITS = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test"}
 
 
@@ -86,7 +87,9 @@ class Manifest:
         base = find_input(root) if root is not None else Path(os.path.normpath(path.parent / beside.get("root", "")))
         table, bad = complete_table(read_csv(path), base, str(path))
         if bad:
-            raise DataError(f"{path}: {bad[0][1]} ({bad[0][0]}). Mend that line, or make the manifest again.")
+            raise DataError(
+                f"{path}: {bad[0][1]} ({shortened(bad[0][0])}). Mend that line, or make the manifest again."
+            )
         left_out = [(line["path"], line["problem"]) for line in beside.get("report", [])]
         return cls(base, table, _report(left_out), beside.get("settings", {}))
 
@@ -139,7 +142,7 @@ def build_manifest(root: str | os.PathLike[str], layout: str = "auto") -> Manife
         table, more = _look(table, base)
         problems += more
     if table.empty:
-        first = f"; the first: {problems[0][0]}: {problems[0][1]}" if problems else ""
+        first = f"; the first: {shortened(problems[0][0])}: {problems[0][1]}" if problems else ""
         raise DataError(
             f"{source} gave no video ({len(problems)} files were left out{first}). Check folder and layout."
         )
@@ -154,21 +157,32 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     Comma, semicolon or tab by its first line. Raises `DataError` when it cannot be read or names no path.
     """
     try:
+        if os.path.lexists(path) and not os.path.isfile(path):
+            raise OSError("it is no ordinary file")  # who reads a pipe waits for ever
         with open(path, encoding="utf-8-sig") as file:
-            head = file.readline()
-        mark = max(",;\t", key=head.count)
+            mark = max(",;\t", key=file.readline().count)
+            file.seek(0)
+            names = next((row for row in csv.reader(file, delimiter=mark) if "".join(row).strip()), [])
+        if len(names) > _MOST_COLUMNS:  # over hundreds of thousands pandas sits for hours
+            raise ValueError(f"it has {len(names)} columns, and at most {_MOST_COLUMNS} are read")
+        # the line of names as a row: where another line is longer, pandas would take its first field for a number
         table = pd.read_csv(
-            path, sep=mark, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True
+            path, sep=mark, header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True
         )
     except (OSError, ValueError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as a CSV ({error}). Save it as UTF-8 with a line of names.") from error
-    names = [str(name).strip().lower() for name in table.columns]
+        why = " ".join(str(error).split())
+        raise DataError(f"{path} cannot be read as a CSV ({why}). Save it as UTF-8 with a line of names.") from error
+    names = [str(name).strip().lower() for name in table.iloc[0]]
+    table = table.iloc[1:].reset_index(drop=True)
     table.columns = ["path" if name in PATH_NAMES and "path" not in names else name for name in names]
-    twice = [name for name in COLUMNS if list(table.columns).count(name) > 1]
-    if "path" not in table or twice:
-        needed = twice[0] if twice else "path"
-        raise DataError(f"{path} needs one column {needed}; it has {', '.join(names)}. Name it in the first line.")
-    return table
+    twice = sorted(set(table.columns[table.columns.duplicated()]) & set(COLUMNS))
+    if twice:
+        raise DataError(f"{path} has two columns {twice[0]}, and only one can be meant. Take the other one out.")
+    if "path" not in table:
+        raise DataError(
+            f"{path} needs one column path; it has {shortened(', '.join(names))}. Name it in the first line."
+        )
+    return table.loc[:, ~table.columns.duplicated()]
 
 
 def complete_table(
@@ -201,7 +215,7 @@ def complete_table(
         labels = labels.mask(unsaid, table["path"].map(_label_in_name))
     known = labels.notna() & (table["path"] != "")
     bad = [
-        (path, f"its label {label!r} is neither 0/real nor 1/fake")
+        (path, f"its label {shortened(label)!r} is neither 0/real nor 1/fake")
         if path
         else (f"line {line + 2}", "it names no file")
         for line, path, label in table.loc[~known, ["path", "label"]].itertuples()
@@ -263,7 +277,7 @@ def _clean_paths(paths: pd.Series, root: Path, source: str) -> pd.Series:
         text = posixpath.normpath(text)
         if text.split("/")[0] in ("..", ".") or text.startswith("/") or "\0" in text or text[1:3] == ":/":
             raise DataError(
-                f"{source} names {path!r}, which is not under {root}. Paths are relative to that folder: "
+                f"{source} names {shortened(path)!r}, which is not under {root}. Paths are relative to that folder: "
                 "put the CSV at the top of the folder that holds the videos (a saved manifest can be given root=)."
             )
         cleaned[index] = text

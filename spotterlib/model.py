@@ -18,7 +18,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from ._depthwise import DepthwiseConv
 from ._folding import fold
 from ._threads import on_one_core
-from .project import ROOT, CheckpointError, atomic_path, file_sha256, parse_json, pick_device, write_json
+from .project import ROOT, CheckpointError, atomic_path, file_sha256, parse_json, pick_device, read_text, write_json
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -26,6 +26,8 @@ STD = (0.229, 0.224, 0.225)
 
 FEATURES = 1280
 _AT_ONCE = 6  # pictures: on a CPU, what they need on the way stays in its cache; and 24 make four parts
+_LARGEST = 1 << 30  # bytes of a checkpoint: sixteen times what the weights take in fp32
+_KINDS = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64)  # of numbers in a checkpoint
 DEFAULT_CHECKPOINT = ROOT / "checkpoints" / "spotter_v1.safetensors"
 
 
@@ -167,6 +169,11 @@ def load_imagenet(net: SpotterNet, path: str | os.PathLike[str]) -> SpotterNet:
 
 def fill(module: nn.Module, state: dict[str, torch.Tensor], path: str | os.PathLike[str]) -> None:
     """Put tensors read from `path` into a module: exactly those that it has, all finite; else `CheckpointError`."""
+    own = module.state_dict()
+    odd = [key for key, value in state.items() if value.dtype not in _KINDS or value.shape != own.get(key, value).shape]
+    if odd:
+        found = f"{odd[0]} is {str(state[odd[0]].dtype).removeprefix('torch.')} {tuple(state[odd[0]].shape)}"
+        raise CheckpointError(f"{path} holds the weights of something else: {found}. Restore it.")
     broken = [key for key, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
     if broken:
         raise CheckpointError(f"{path} has weights that are no numbers ({broken[0]}). Restore it.")
@@ -181,11 +188,19 @@ def fill(module: nn.Module, state: dict[str, torch.Tensor], path: str | os.PathL
 def read_tensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     """The tensors of a safetensors file. Raises `CheckpointError` when it is missing or damaged."""
     try:
+        _check_size(path)
         return load_file(path)
     except FileNotFoundError as error:
         raise CheckpointError(f"There is no checkpoint at {path}.") from error
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path} is no whole safetensors file ({error}). Copy or download it again.") from error
+
+
+def _check_size(path: str | os.PathLike[str]) -> None:
+    """Raise `CheckpointError` for a file that is far too large: hashing it takes hours, reading it all the memory."""
+    size = os.stat(path).st_size
+    if size > _LARGEST:
+        raise CheckpointError(f"{path} has {size:,} bytes, and at most {_LARGEST:,} are read: it is no checkpoint.")
 
 
 def save_checkpoint(path: str | os.PathLike[str], net: SpotterNet, card: dict) -> Path:
@@ -293,7 +308,7 @@ def read_card(path: str | os.PathLike[str]) -> dict:
     """
     place = Path(path).with_suffix(".json")
     try:
-        card = parse_json(place.read_text(encoding="utf-8"))
+        card = parse_json(read_text(place))
         _check_card(card)
         if not isinstance(card["sha256"], str):
             raise TypeError("sha256 is no text")
@@ -331,6 +346,7 @@ def load_checkpoint(path: str | os.PathLike[str] | None = None, device: str = "a
     if place.suffix != ".safetensors":
         raise CheckpointError(f"{place} is not a .safetensors file; Spotter reads no pickles. Convert it first.")
     card = read_card(place)
+    _check_size(place)
     if file_sha256(place) != card["sha256"]:
         raise CheckpointError(f"{place} is not the file its card describes (sha256 differs). Restore both together.")
     net = SpotterNet()

@@ -11,6 +11,7 @@ import os
 import platform
 import random
 import signal
+import stat
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -63,7 +64,7 @@ def writing(place: Path) -> Iterator[None]:
         raise refused from error
 
 
-_NO_MEMORY = ("allocate memory", "out of memory", "Insufficient memory", "bad_alloc", "bad allocation")
+_NO_MEMORY = ("allocate memory", "out of memory", "Insufficient memory", "bad_alloc", "bad allocation", "new thread")
 
 
 @contextlib.contextmanager
@@ -116,6 +117,12 @@ def inside(root: Path, name: str) -> Path:
     if "\0" in name or place == Path(os.path.normpath(root)) or not place.is_relative_to(os.path.normpath(root)):
         raise DataError(f"{name!r} is not a file under {root}, and no other is touched. Mend the table that names it.")
     return place
+
+
+def shortened(text: str, most: int = 200) -> str:
+    """A text of others as one line of a message, cut where it is longer than a name can be."""
+    line = " ".join(text.split()) if "\n" in text or "\r" in text else text
+    return line if len(line) <= most else line[:most] + "…"
 
 
 def require(path: str | os.PathLike[str], remedy: str) -> Path:
@@ -221,10 +228,24 @@ def parse_json(text: str) -> Any:
     return value
 
 
+LARGEST_TEXT = 1 << 28
+"""Bytes of the largest text that is read whole: a sparse file costs its maker nothing, and its reader the memory."""
+
+
+def read_text(path: str | os.PathLike[str], errors: str = "strict") -> str:
+    """The text of an ordinary file: a pipe would keep its reader waiting for ever. Raises `OSError`, `ValueError`."""
+    about = os.stat(path)
+    if not stat.S_ISREG(about.st_mode):
+        raise OSError("it is no ordinary file")
+    if about.st_size > LARGEST_TEXT:
+        raise OSError(f"it has {about.st_size:,} bytes, and at most {LARGEST_TEXT:,} are read")
+    return Path(path).read_text(encoding="utf-8", errors=errors)
+
+
 def read_json(path: str | os.PathLike[str]) -> Any:
     """Read a JSON file. Raises `DataError` that names the file when it is missing or no JSON."""
     try:
-        return parse_json(Path(path).read_text(encoding="utf-8"))
+        return parse_json(read_text(path))
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing.") from error
     except (ValueError, OSError) as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,38 @@ CARD = {
     "thresholds": {"t_low": 0.5, "t_high": 0.5},
     "calibration": {"clip": {"scale": 1.0, "bias": 0.0}, "frame": {"scale": 1.0, "bias": 0.0}},
 }
+
+
+LONGEST = 900  # s: the longest test takes a tenth of it, with what it shares with others
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """A test that hangs fails, and the others go on: after `LONGEST` s, and then every 30 s until it lets go.
+
+    Where Python itself hangs, and hears no signal, pytest's `faulthandler_timeout` (pyproject.toml) ends the whole run.
+    """
+
+    def give_up(*_: object) -> None:
+        pytest.fail(f"{item.nodeid} had not ended after {LONGEST} s: something waits for ever")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, LONGEST, 30)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signals() -> Iterator[None]:
+    """Ctrl-C is heard by the tests and by what they start, also where a batch system began them with it ignored."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

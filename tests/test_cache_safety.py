@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bounded import end, finished, first_line, signalled
 from face_clips import manifest_of, synthetic
 from joblib import parallel_config
 
@@ -44,11 +45,16 @@ def contents(folder):
 
 
 def child(work) -> int:
-    """Run `work` in a forked process; returns its id. It ends with 0, or with 1 where `work` raised."""
+    """Run `work` in a forked process; returns its id. It ends with 0, or with 1 where `work` raised.
+
+    What waits for ever is ended by SIGALRM: what another thread was in the middle of at the fork stays so.
+    """
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(180)
             work()
             code = 0
         finally:
@@ -135,7 +141,7 @@ def test_two_processes_share_the_work_and_do_nothing_twice(videos, undisturbed, 
         cache_faces(videos, tmp_path / "out")
 
     first = child(lambda: run("first"))
-    os.read(held[0], 1)
+    signalled(held[0])
     second = child(lambda: run("second"))
     assert (ended(first), ended(second)) == (0, 0)
     done = [line.split() for line in log.read_text().splitlines()]
@@ -163,9 +169,9 @@ def test_what_a_killed_process_had_in_hand_is_taken_over(videos, undisturbed, tm
         cache_faces(videos, tmp_path / "out")
 
     first = child(lambda: run("first"))
-    os.read(held[0], 1)
+    signalled(held[0])
     second = child(lambda: run("second"))
-    os.read(waiting[0], 1)
+    signalled(waiting[0])
     os.kill(first, signal.SIGKILL)
     assert ended(first) == -signal.SIGKILL
     assert ended(second) == 0
@@ -188,14 +194,14 @@ def test_all_workers_killed_in_the_middle(videos, undisturbed, tmp_path, monkeyp
 
     pid = child(run)
     for _ in range(3):
-        os.read(begun[0], 1)
+        signalled(begun[0])
     os.kill(pid, signal.SIGKILL)
     assert ended(pid) == -signal.SIGKILL
     assert len([name for name in contents(tmp_path / "out") if name.endswith(".npz")]) == 3  # claims, still empty
     cache_faces(videos, tmp_path / "out")
     assert contents(tmp_path / "out") == undisturbed
-    for end in begun:
-        os.close(end)
+    for pipe in begun:
+        os.close(pipe)
 
 
 REAL_RUN = """
@@ -220,15 +226,18 @@ def test_killed_with_its_worker_processes_on_real_videos(clips, tmp_path):
     script.write_text(REAL_RUN)
     command = [sys.executable, str(script), str(tmp_path / "data")]
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(cache.__file__).parents[1])])}
-    run = subprocess.Popen(
-        [*command, str(tmp_path / "killed")], stdout=subprocess.PIPE, env=env, text=True, start_new_session=True
-    )
-    assert run.stdout.readline().strip() == "0.25"
-    os.killpg(run.pid, signal.SIGKILL)
-    assert run.wait() == -signal.SIGKILL
-    run.stdout.close()
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
+    run = subprocess.Popen([*command, str(tmp_path / "killed")], **pipes, env=env, text=True, start_new_session=True)
+    try:
+        assert first_line(run).strip() == "0.25"
+        os.killpg(run.pid, signal.SIGKILL)
+        assert run.wait(timeout=60) == -signal.SIGKILL
+    finally:
+        end(run)
+        run.stdout.close()
     assert not (tmp_path / "killed" / "cache.csv").exists()
-    subprocess.run([*command, str(tmp_path / "killed")], check=True, env=env, capture_output=True)
+    again = finished([*command, str(tmp_path / "killed")], env=env)
+    assert again.returncode == 0, again.stderr
     cache_faces(build_manifest(tmp_path / "data"), tmp_path / "whole")
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
 
@@ -254,7 +263,7 @@ def test_many_threads_make_a_file_once(tmp_path):
     start = threading.Barrier(8)
 
     def make():
-        start.wait()
+        start.wait(60)
         with claimed(final) as part:
             if not final.exists():
                 made.append(1)
@@ -265,7 +274,7 @@ def test_many_threads_make_a_file_once(tmp_path):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            thread.join(60)
         assert made == [1]
         assert contents(tmp_path) == {"a.npz": b"once"}
         made.clear()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import urllib.error
@@ -15,6 +14,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from bounded import end, until
 
 from spotterlib.project import ROOT
 from spotterlib.runner import export_html, run_notebook
@@ -34,34 +34,37 @@ def listens(port: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def lab():
-    """The address of a JupyterLab that `make lab` started, without a browser of its own."""
+def lab(tmp_path_factory):
+    """The address of a JupyterLab that `make lab` started, without a browser of its own.
+
+    What it says goes to a file: it waits for ever once a pipe that nobody reads is full.
+    """
     port = free_port()
     options = f"--no-browser --ip=127.0.0.1 --port={port} --IdentityProvider.token=spotter"
     options += " --LabApp.expose_app_in_browser=True"
-    server = subprocess.Popen(
-        ["make", "lab", f"LAB_OPTIONS={options}"], cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    for line in server.stderr:  # it says when it serves
-        if f"127.0.0.1:{port}/lab" in line:
-            break
-    else:
-        pytest.fail(f"make lab ended with {server.wait()}")
-    while not listens(port):  # it speaks a moment before it listens
-        assert server.poll() is None, "make lab ended"
-    yield f"http://127.0.0.1:{port}", server
-    os.killpg(server.pid, signal.SIGTERM)
-    server.stderr.close()
-    server.wait()
+    said = tmp_path_factory.mktemp("lab") / "said.txt"
+    with said.open("w") as log:
+        how = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "start_new_session": True}
+        server = subprocess.Popen(["make", "lab", f"LAB_OPTIONS={options}"], cwd=ROOT, **how)
+
+    def serves() -> bool:
+        assert server.poll() is None, f"make lab ended: {said.read_text()[-2000:]}"
+        return f"127.0.0.1:{port}/lab" in said.read_text() and listens(port)  # it speaks a moment before it listens
+
+    try:
+        until(serves, f"JupyterLab that serves on port {port}", limit=180)
+        yield f"http://127.0.0.1:{port}", server
+    finally:
+        end(server, patience=30)
 
 
 def test_it_opens_on_the_notebooks(lab):
-    with urllib.request.urlopen(f"{lab[0]}/lab?token=spotter") as page:
+    with urllib.request.urlopen(f"{lab[0]}/lab?token=spotter", timeout=60) as page:
         assert page.status == 200
-    with urllib.request.urlopen(f"{lab[0]}/api/contents/notebooks?token=spotter") as listing:
+    with urllib.request.urlopen(f"{lab[0]}/api/contents/notebooks?token=spotter", timeout=60) as listing:
         assert b"03_train.ipynb" in listing.read()
     with pytest.raises(urllib.error.HTTPError):
-        urllib.request.urlopen(f"{lab[0]}/api/contents/notebooks")
+        urllib.request.urlopen(f"{lab[0]}/api/contents/notebooks", timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +77,12 @@ def browser():
         started.close()
 
 
+RUN = """Promise.race([  // the browser's own promises have no end
+    window.jupyterapp.commands.execute('notebook:run-all-cells'),
+    new Promise((_, failed) => setTimeout(() => failed(new Error('the cells had not ended after 300 s')), 300_000)),
+])"""
+
+
 def run_all(browser, lab, notebook, troubles):
     """Open a notebook, by its path under the clone, in JupyterLab and run all its cells; errors go to `troubles`."""
     page = browser.new_page(viewport={"width": 1300, "height": 1000})
@@ -84,7 +93,7 @@ def run_all(browser, lab, notebook, troubles):
     page.wait_for_function("window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'")
     page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.evaluate(RUN)
     return page
 
 
@@ -105,7 +114,10 @@ STEP = (
     const handle = [...document.querySelectorAll('.noUi-handle')].find((one) => one.offsetParent);
     const before = shown(), begun = performance.now();
     handle.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowLeft', bubbles: true}));
-    while (shown() === before || !shown()?.complete) await new Promise(requestAnimationFrame);
+    while (shown() === before || !shown()?.complete) {
+        if (performance.now() > begun + 30_000) throw new Error('no other picture was drawn in 30 s');
+        await new Promise(requestAnimationFrame);
+    }
     return performance.now() - begun;
 }"""
 )

@@ -39,12 +39,14 @@ def headless():
     manager.start_kernel()
     client = manager.blocking_client()
     client.start_channels()
-    client.wait_for_ready()
+    client.wait_for_ready(timeout=120)
 
     def run(name: str, out: Path, **parameters) -> dict:
         assert set(parameters) <= set(notebook_parameters(name))
-        client.execute_interactive("%reset -f", silent=True)
-        papermill.execute_notebook(find_notebook(name), out, parameters, progress_bar=False, km=manager)
+        client.execute_interactive("%reset -f", silent=True, timeout=120)
+        papermill.execute_notebook(
+            find_notebook(name), out, parameters, progress_bar=False, km=manager, execution_timeout=300
+        )
         return read_records(out)
 
     yield run

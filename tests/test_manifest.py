@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spotterlib.manifest import Manifest, build_manifest
-from spotterlib.project import DataError, SpotterError
+from spotterlib.project import DataError, SpotterError, read_json
 from spotterlib.splits import audit_split, split_by_group
 
 
@@ -32,6 +32,76 @@ def rows(manifest: Manifest) -> pd.DataFrame:
 
 def problems(manifest: Manifest) -> dict[str, str]:
     return dict(manifest.report.itertuples(index=False))
+
+
+# --- texts that are none ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["metadata.csv", "part/metadata.json", "labels.csv", "splits/train.json", "List_of_testing_videos.txt"]
+)
+@pytest.mark.parametrize("layout", ["plain", "dfdc", "celebdf", "ffpp"])
+def test_a_pipe_beside_the_videos_is_reported_and_not_read(tmp_path, name, layout):
+    make(tmp_path, "real/a.mp4", "fake/b.mp4", "loop/x.mp4")
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(tmp_path / name)
+    (tmp_path / "loop" / "itself").symlink_to("itself")
+    if layout != "plain":
+        with pytest.raises(DataError, match="gave no video"):
+            build_manifest(tmp_path, layout)
+        return
+    told = problems(build_manifest(tmp_path, layout))
+    assert told[name] == "not an ordinary file" and told["loop/itself"] == "a link that leads nowhere"
+
+
+def test_a_pipe_instead_of_a_table_is_one_error(tmp_path):
+    os.mkfifo(tmp_path / "m.csv")
+    for read in (Manifest.load, audit_split):
+        with pytest.raises(DataError, match=r"m\.csv cannot be read as a CSV \(it is no ordinary file\)"):
+            read(tmp_path / "m.csv")
+    (tmp_path / "n.csv").write_text("path,label\na.mp4,0\n")
+    os.mkfifo(tmp_path / "n.json")
+    with pytest.raises(DataError, match=r"n\.json cannot be read as JSON \(it is no ordinary file\)"):
+        Manifest.load(tmp_path / "n.csv")
+
+
+def test_a_text_that_would_fill_the_memory_is_one_error(tmp_path):
+    with (tmp_path / "big.json").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(DataError, match=r"big\.json cannot be read as JSON \(it has 1,099,511,627,776 bytes"):
+        read_json(tmp_path / "big.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("path,label\na.mp4,0,\nb.mp4,1,\n", "Expected 2 fields in line 2, saw 3"),  # pandas took "0" for the path
+        ("path,label,split\n1,a.mp4,0,train\n2,b.mp4,1,test\n", "Expected 3 fields in line 2, saw 4"),
+        ("path,label,split,split\na.mp4,0,train,test\nb.mp4,1,test,test\n", "two columns split"),
+        ("path,label," + "x," * 200_000 + "\na.mp4,0\n", "200003 columns"),  # hours in pandas
+    ],
+)
+def test_a_table_that_can_be_read_in_two_ways_is_one_error(tmp_path, text, says):
+    (tmp_path / "m.csv").write_text(text)
+    make(tmp_path, "a.mp4", "b.mp4")
+    for read in (build_manifest, Manifest.load, audit_split):
+        with pytest.raises(DataError, match=says) as caught:
+            read(tmp_path / "m.csv")
+        assert str(tmp_path / "m.csv") in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_an_error_is_short_however_long_a_name_is(tmp_path):
+    (tmp_path / "m.csv").write_text('path,label\n"' + "a\n" * 100_000 + '",0\n')
+    with pytest.raises(DataError, match="there is no such file") as caught:
+        build_manifest(tmp_path / "m.csv")
+    assert len(str(caught.value)) < 1000 and "\n" not in str(caught.value)
+
+
+def test_a_damaged_table_of_dfdc_is_reported(tmp_path):
+    make(tmp_path, "a/x.mp4")
+    (tmp_path / "labels.csv").write_text("filename,label\n" + "a" * 200_000 + ",0\n")
+    with pytest.raises(DataError, match=r"labels\.csv: it cannot be read as a CSV"):
+        build_manifest(tmp_path, "dfdc")
 
 
 # --- FaceForensics++ -------------------------------------------------------------------------------------------------

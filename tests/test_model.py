@@ -354,6 +354,30 @@ def test_damaged_weights_are_refused(copy):
                 load_checkpoint(copy)
 
 
+def test_a_card_that_is_a_pipe_is_not_waited_for(copy):
+    copy.with_suffix(".json").unlink()
+    os.mkfifo(copy.with_suffix(".json"))
+    with pytest.raises(CheckpointError, match=r"copy\.json is no card .*no ordinary file"):
+        load_checkpoint(copy, "cpu")
+
+
+def test_what_is_far_too_large_is_neither_hashed_nor_read(copy):
+    copy.unlink()
+    with copy.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(CheckpointError, match=r"copy\.safetensors has 1,099,511,627,776 bytes"):
+        load_checkpoint(copy, "cpu")
+
+
+@pytest.mark.parametrize("kind", [torch.float8_e4m3fn, torch.int8, torch.bool, torch.complex64])
+def test_weights_of_another_kind_of_number_are_refused(copy, kind):
+    spoil_weights(copy, lambda state: state | {"gru.bias_hh_l0": state["gru.bias_hh_l0"].float().to(kind)})
+    with pytest.raises(
+        CheckpointError, match=r"copy\.safetensors holds the weights of something else: gru\.bias_hh_l0"
+    ):
+        load_checkpoint(copy, "cpu")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

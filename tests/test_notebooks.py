@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import re
 import statistics
-import subprocess
 import sys
 
 import nbformat
 import pytest
+from bounded import finished
 
 from spotterlib.project import ROOT, DataError
 from spotterlib.runner import list_notebooks, notebook_parameters, notebook_title, run_notebook
@@ -75,7 +75,7 @@ def test_kernel_and_outputs(path):
 
 @each
 def test_nbstripout_would_change_nothing(path):
-    done = subprocess.run([sys.executable, "-m", "nbstripout", "--keep-id", "--verify", str(path)], capture_output=True)
+    done = finished([sys.executable, "-m", "nbstripout", "--keep-id", "--verify", str(path)])
     assert done.returncode == 0, done.stdout
 
 

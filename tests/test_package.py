@@ -16,7 +16,7 @@ from spotterlib.project import ROOT
 def run_python(code: str) -> str:
     """What a fresh interpreter prints."""
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/"
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/", timeout=120
     ).stdout.strip()
 
 
@@ -65,7 +65,7 @@ def test_constraints_pin_every_package_exactly():
 
 
 def test_no_file_names_a_machine_path():
-    tracked = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, cwd=ROOT)
+    tracked = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, cwd=ROOT, timeout=60)
     if tracked.returncode:
         pytest.skip("not a git checkout")
     suspicious = re.compile(r"/(?:root|home/\w+|work|Users/\w+)/\w")

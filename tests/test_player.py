@@ -64,12 +64,17 @@ SHOW = """async ([code, times]) => {
     video.muted = true;
     const bytes = Uint8Array.from(atob(code), (letter) => letter.charCodeAt(0));
     video.src = URL.createObjectURL(new Blob([bytes], {type: 'video/mp4'}));
-    await new Promise((done, failed) => { video.onloadeddata = done; video.onerror = () => failed(video.error); });
+    const late = (failed) => setTimeout(() => failed(new Error('the player showed nothing for 60 s')), 60_000);
+    await new Promise((done, failed) => {
+        video.onloadeddata = done;
+        video.onerror = () => failed(video.error);
+        late(failed);
+    });
     const canvas = document.createElement('canvas');
     [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
     const shown = [];
     for (const time of times) {
-        const there = new Promise((done) => { video.onseeked = done; });
+        const there = new Promise((done, failed) => { video.onseeked = done; late(failed); });
         video.currentTime = time;
         await there;
         canvas.getContext('2d').drawImage(video, 0, 0, canvas.width, canvas.height);

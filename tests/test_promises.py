@@ -9,7 +9,6 @@ import os
 import re
 import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 from dataclasses import replace
@@ -22,6 +21,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from bounded import finished
 from face_clips import manifest_of, synthetic, with_surroundings
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from report_factory import make_report, make_video
@@ -294,11 +294,11 @@ def disk(request, tmp_path):
     if request.param == "a limit":
         yield Full(folder, False)
         return
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], capture_output=True)
+    mounted = finished(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)])
     if mounted.returncode:
-        pytest.skip(f"no file system can be mounted here ({mounted.stderr.decode().strip()})")
+        pytest.skip(f"no file system can be mounted here ({mounted.stderr.strip()})")
     yield Full(folder, True)
-    subprocess.run(["umount", str(folder)], check=True)
+    assert finished(["umount", str(folder)]).returncode == 0
 
 
 def held(folder: Path) -> list[str]:
@@ -423,6 +423,7 @@ def test_a_video_that_is_copied_is_copied_whole(disk, tmp_path):
     [
         MemoryError(),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+        RuntimeError("can't start new thread"),
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB."),
     ],
 )
@@ -489,10 +490,39 @@ def test_a_scan_without_memory_is_one_error_and_the_next_one_works(clips, checkp
     big = write_video(tmp_path / "big.mp4", pictures, 12)
     command = [sys.executable, "-c", SHORT, str(clips / "face.mp4"), str(checkpoint), str(big)]
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    run = subprocess.run(command, capture_output=True, text=True, env=env)
+    run = finished(command, env=env)
     said = run.stdout.splitlines()
     assert run.returncode == 0, run.stderr[-2000:]
     assert said[0] == said[-1] and "The scan of big.mp4 needs more memory than there is" in said[1]
+
+
+NO_THREAD = """
+import threading
+import torch
+torch.set_num_threads(3)
+from spotterlib import _threads
+
+start, begun = threading.Thread.start, []
+
+def refused(thread):
+    begun.append(thread)
+    if len(begun) == 2:
+        raise RuntimeError("can't start new thread")
+    start(thread)
+
+threading.Thread.start = refused
+try:
+    _threads.on_one_core(len, "a")
+except RuntimeError as error:
+    print(error)
+print(_threads.on_one_core(len, "abc").result())
+"""
+
+
+def test_a_process_that_may_begin_no_thread_says_so_and_ends():
+    """Threads that wait for one that cannot begin would keep the process for ever."""
+    run = finished([sys.executable, "-c", NO_THREAD], limit=60, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert (run.returncode, run.stdout) == (0, "can't start new thread\n3\n"), run.stderr[-2000:]
 
 
 # --- every name is escaped -------------------------------------------------------------------------------------------
@@ -605,9 +635,7 @@ def test_another_process_says_the_same_and_more_threads_give_the_same_verdict(cl
     video = tmp_path / "$(touch harm); `touch harm` | a&b.mp4"
     shutil.copy(clips / "late.mp4", video)
     command = [sys.executable, "-c", SCAN, str(video), str(checkpoint)]
-    run = subprocess.run(
-        command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}, cwd=tmp_path
-    )
+    run = finished(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, cwd=tmp_path)
     assert run.returncode == 0, run.stderr[-2000:]
     assert [path.name for path in tmp_path.iterdir()] == [video.name]
     before, reports = torch.get_num_threads(), []

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 
 import pandas as pd
 import pytest
+from bounded import finished
 
 from spotterlib.project import ROOT, read_json, read_records
 from spotterlib.samples import make_samples
@@ -41,7 +41,7 @@ def place(tmp_path_factory):
 
 def run(command: str, place) -> str:
     environment = {**os.environ, "MPLBACKEND": "agg"}
-    done = subprocess.run(command, shell=True, cwd=place, capture_output=True, text=True, env=environment)
+    done = finished(command, 600, shell=True, cwd=place, env=environment)
     assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
     return done.stdout
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+from bounded import end, first_line
 from face_clips import manifest_of, synthetic, with_surroundings
 
 from spotterlib import cache, training
@@ -25,36 +26,44 @@ from spotterlib.scan import scan_folder
 PROMPT = 2.0  # s: the promise
 
 
+def slowness() -> float:
+    """By how much a second of work takes longer here now than on a machine that does nothing else: 1 or more."""
+    begun, worked = time.monotonic(), time.process_time()
+    while time.process_time() - worked < 0.1:
+        pass
+    return max(1.0, (time.monotonic() - begun) / 0.1)
+
+
 def started(*command: str) -> subprocess.Popen:
     """A Python of its own, and process group, with one thread for torch."""
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen([sys.executable, *command], env=env, text=True, start_new_session=True, **pipes)
 
 
 def stopped(command: list[str], how: signal.Signals, group: bool, out: Path) -> str:
     """Start, wait for the first line of progress, send the signal, and return what was said at the end.
 
-    A machine that is busy with something else is given a second chance, in a fresh `out`.
+    A machine that is busy with something else is given the time that it takes longer, and a second chance, in a fresh
+    `out`.
     """
     for chance in range(2):
         shutil.rmtree(out, ignore_errors=True)
         run = started(*command)
         try:
-            assert run.stdout.readline(), run.stderr.read()
+            assert first_line(run), run.communicate(timeout=60)[1]
             family = psutil.Process(run.pid).children(recursive=True)
+            prompt = PROMPT * slowness()
             begun = time.monotonic()
             (os.killpg if group else os.kill)(run.pid, how)
             said = run.communicate(timeout=60)[1]
             took = time.monotonic() - begun
         finally:
-            if run.poll() is None:
-                os.killpg(run.pid, signal.SIGKILL)
-                run.communicate()
+            end(run)
         assert run.returncode in (-signal.SIGINT, 130), said
         assert not psutil.wait_procs(family, timeout=20)[1], "its worker processes outlived it"
-        if took <= PROMPT or chance:
-            assert took <= PROMPT
+        if took <= prompt or chance:
+            assert took <= prompt
             return said.strip().splitlines()[-1]
     raise AssertionError
 
@@ -108,7 +117,7 @@ def test_another_thread_works_without_a_handler(untouched):
 
     thread = threading.Thread(target=work)
     thread.start()
-    thread.join()
+    thread.join(60)
     assert seen == [signal.SIG_DFL]
 
 

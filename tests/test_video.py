@@ -454,6 +454,14 @@ def test_transcoding_keeps_count_size_and_picture():
         assert [number_of(f) for f in back] == pytest.approx(range(7), abs=2)
 
 
+def test_pixels_that_a_player_widens_count_as_wide(tmp_path):
+    path = tmp_path / "wide.y4m"
+    path.write_bytes(b"YUV4MPEG2 W8000 H4000 F25:1 A4:1 C420\nFRAME\n")
+    os.truncate(path, 8000 * 4000 * 2)  # 8000 × 4000 px are few enough, four times as many are not
+    with pytest.raises(VideoError, match=r"wide\.y4m announces pictures of 8000 × 4000 px"):
+        probe_video(path)
+
+
 def test_folders_are_searched_for_the_same_endings_everywhere():
     from spotterlib._walk import VIDEO_ENDINGS
 
