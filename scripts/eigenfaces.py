@@ -79,5 +79,5 @@ def fit_eigenfaces(rows: list[dict], kept: Path) -> Eigenfaces:
         found = PCA(MOST, svd_solver="randomized", random_state=0).fit(faces)
         with project.atomic_path(kept) as temporary, temporary.open("wb") as file:
             np.savez(file, mean=found.mean_.astype(np.float32), components=found.components_.astype(np.float32))
-    with np.load(kept) as tables:
+    with np.load(kept, allow_pickle=False) as tables:
         return Eigenfaces(tables["mean"], tables["components"])

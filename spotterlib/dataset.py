@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator, Sequence
 
 import cv2
@@ -120,7 +121,14 @@ def collate(items: list[list[tuple]]) -> dict[str, torch.Tensor]:
     return {**batch, "label": torch.tensor(labels), "row": torch.tensor(rows)}
 
 
-def _one_thread(_: int) -> None:
+def _as_worker(_: int) -> None:
+    """One thread, and no word about a parent that was stopped while it took over a batch."""
+
+    def told(kind: type[BaseException], *about) -> None:
+        if not issubclass(kind, ConnectionError):
+            sys.__excepthook__(kind, *about)
+
+    sys.excepthook = told
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
 
@@ -137,7 +145,7 @@ def make_loader(
         batch_sampler=EpochBatches(len(dataset), batch, dataset.seed, shuffle, rank, processes),
         num_workers=workers,
         collate_fn=collate,
-        worker_init_fn=_one_thread,
+        worker_init_fn=_as_worker,
         persistent_workers=workers > 0,
         # a forked worker inherits OpenCV's thread pool without its threads, and hangs in it
         multiprocessing_context="spawn" if workers else None,

@@ -161,10 +161,10 @@ def kept(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def undisturbed_cache(clips, tmp_path_factory):
-    """Five videos, and what caching them leaves."""
+    """Twelve videos, more than are done before a signal comes, and what caching them leaves."""
     folder = tmp_path_factory.mktemp("caches")
     (folder / "data" / "real").mkdir(parents=True)
-    for k in range(5):
+    for k in range(12):
         shutil.copy2(clips / "two.mp4", folder / "data" / "real" / f"{k}.mp4")
     cache_faces(build_manifest(folder / "data"), folder / "whole")
     return folder
