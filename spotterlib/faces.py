@@ -20,6 +20,7 @@ import numpy as np
 
 from ._crops import CROP, MARGIN, WIDE, crop_box, crop_face, crop_landmarks, crop_wide, inner_crop
 from ._crops import PADDING as PADDING
+from ._memory import give_back
 from ._threads import on_one_core
 from ._tracking import PATIENCE, SMOOTHING, Linker, Sighting, smooth
 from ._windows import FRAMES as FRAMES
@@ -344,6 +345,7 @@ class _Finder:
                 self._crop(number, self._track(number, first))
         self.cropped += [index for index, _, _ in self.held]
         self.held, self.looks = [], 0
+        give_back()
         self.window += 1
         if self.progress is not None:
             self.progress(self.window / len(self.grids))
@@ -403,10 +405,9 @@ class _Finder:
         frames = np.zeros((count, side, side, 3), np.uint8)
         boxes = np.full((count, 4), np.nan, np.float32)
         marks = np.full((count, 5, 2), np.nan, np.float32)
-        for row, index in enumerate(self.cropped):
-            if index in crops:
-                frames[row], boxes[row], marks[row] = crops[index]
         there, moments = np.array([index in crops for index in self.cropped]), times[self.cropped]
+        for row in np.flatnonzero(there):
+            frames[row], boxes[row], marks[row] = crops.pop(self.cropped[row])  # never all of them twice
         if self.wide:
             return FaceClip(inner_crop(frames), moments, boxes, marks, there, frames)
         return FaceClip(frames, moments, boxes, marks, there)

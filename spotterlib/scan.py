@@ -16,6 +16,7 @@ from scipy.interpolate import PchipInterpolator
 
 from ._calibration import combine_odds
 from ._journal import Journal, file_key, row_of
+from ._memory import give_back
 from ._report import FaceResult, ScanReport, WindowResult
 from ._windows import FRAMES, duration_of
 from .faces import MIN_USABLE, SMALLEST, FaceTrack, VideoFaces, find_faces
@@ -90,6 +91,7 @@ def _score_face(detector: Detector, found: VideoFaces, number: int) -> FaceResul
             if not np.isfinite(probability[window]):
                 raise CheckpointError(f"{detector.name} gives no number for {found.info.path}. Restore the checkpoint.")
             heatmaps[there] = heat[0][valid[window]]
+        give_back()
     windows = tuple(
         WindowResult(float(start), float(end), p, int(n))
         for (start, end), p, n in zip(found.windows, probability, usable, strict=True)

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 import torch
 from bounded import finished
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from video_files import damaged_copy, encode
 
-from spotterlib import _threads, faces
+from spotterlib import _memory, _threads, faces
 from spotterlib._tracking import Linker, smooth
 from spotterlib._windows import with_between
 from spotterlib.faces import (
@@ -681,3 +682,33 @@ def test_motion_of_a_person_is_followed(tmp_path):
     assert track.valid.sum() >= 11
     middle = ((track.boxes[:, 0] + track.boxes[:, 2]) / 2)[track.valid]
     assert np.polyfit(track.frames[track.valid], middle, 1)[0] == pytest.approx(145 / 11, rel=0.1)
+
+
+def test_after_each_window_what_was_freed_is_handed_back(monkeypatch):
+    face = Detections(
+        np.array([[90, 40, 130, 90]], np.float32),
+        np.array([[[100, 55], [120, 55], [110, 65], [102, 78], [118, 78]]], np.float32),
+        np.ones(1, np.float32),
+    )
+    handed_back, done = [], []
+    monkeypatch.setattr(faces, "_detect", lambda *_: face)
+    monkeypatch.setattr(faces, "_detect_again", lambda *_: face)
+    monkeypatch.setattr(faces, "give_back", lambda: handed_back.append([len(finder.held), len(done)]))
+    grids = [np.arange(24) + 24 * k for k in range(3)]
+    finder = faces._Finder("long.mp4", grids, grids, "cpu", done.append, False)
+    for index in range(3 * 24):
+        finder.take(index, index / 2, np.full((180, 320, 3), index, np.uint8))
+    assert handed_back == [[0, 0], [0, 1], [0, 2]], "once a window, when its pictures are let go"
+    ((clip,),) = finder.tracks_and_clips(np.arange(3 * 24) / 2)[1:]
+    assert clip.frames.shape[0] == 3 * 24 and clip.valid.all() and not any(finder.crops), "no crop is kept twice"
+
+
+def test_freed_memory_goes_back_to_the_system():
+    if _memory._trim() is None:
+        pytest.skip("only glibc is asked to")
+    kept, before = [], psutil.Process().memory_info().rss
+    for _ in range(40_000):  # 200 MB in pieces too small for pages of their own, and a small one on top that stays
+        kept.append(bytearray(5000))
+    top, kept = bytearray(5000), None
+    _memory.give_back()
+    assert psutil.Process().memory_info().rss - before < 60e6 and top is not None
