@@ -601,4 +601,5 @@ def test_two_processes_train_as_one_does(tmp_path, lr):
             torch.load(tmp_path / name / "last.pt", weights_only=True)["optimizer"]["state"] for name in ("one", "two")
         ]
         first, second = (torch.cat([each["exp_avg"].flatten() for each in state.values()]) for state in kept)
-        assert (first - second).norm() < 0.002 * first.norm(), "the means of the gradients"
+        # one bias whose gradient nearly cancels makes 0.9 % of it; a share that was lost would make half
+        assert (first - second).norm() < 0.02 * first.norm(), "the means of the gradients"
