@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -31,6 +31,7 @@ from spotterlib._clips import clip_row, load_clip
 from spotterlib._stills import find_portraits, load_still
 from spotterlib.dataset import Carrier, ClipDataset, Donor, marked
 from spotterlib.training import TrainConfig, fit
+from spotterlib.video import transcode_frames
 
 ROWS, CLIPS, FACES = "portraits.json", "grid.json", "eigenfaces.npz"
 
@@ -47,8 +48,18 @@ ALIKE = 12
 AVERAGE = 0.998
 """Of the weights, a step (`TrainConfig.average`), in stage "frames"."""
 
-FOREIGN, RECODED = 0.3, 0.35
-"""Shares of the fakes that wear the face of a portrait alike, and of those whose face the eigenfaces give back."""
+FOREIGN, AGAIN, RECODED = 0.3, 0.2, 0.35
+"""Shares of the fakes that wear the face of a portrait alike, or their own of another moment, and of those whose face
+the eigenfaces give back."""
+
+PAST = 0.5
+"""Share of the carriers that have been through a codec before anything is pasted, and of the faces that are pasted."""
+
+PLACES = 0.5
+"""Weight of the loss that asks where a face is pasted (`TrainConfig.mask_weight`), in stage "frames"."""
+
+DECAY = 0.02
+"""AdamW's, in stage "frames"."""
 
 ORIGIN = {
     "portraits": "official portraits of members of the United States Congress, public domain (unitedstates/images)",
@@ -75,6 +86,7 @@ def main() -> None:
     parser.add_argument(
         "--seed", type=int, default=0, help="of the draws; another one for a run that goes on from another"
     )
+    parser.add_argument("--frozen", type=int, default=5)
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     home = project.data_home()
@@ -104,13 +116,14 @@ def main() -> None:
     common = {"epochs": options.epochs, "restart": options.epochs, "lr": options.lr, "patience": options.epochs}
     common |= {"workers": options.workers, "unfreeze_epoch": -1, "seed": options.seed}
     if options.stage == "frames":
-        config, frames = TrainConfig(batch=12, frozen=5, frame_weight=1.0, average=AVERAGE, **common), 1
+        own = {"frame_weight": 1.0, "mask_weight": PLACES, "average": AVERAGE, "weight_decay": DECAY}
+        config, frames = TrainConfig(batch=12, frozen=options.frozen, **own, **common), 1
     else:
         config, frames = TrainConfig(batch=4, frozen=18, frame_weight=0.2, **common), 24
     grid = grid_rows(home / "data" / "grid", out.parent / CLIPS)
     train += [row for row in grid if row["group"] in TEACH for _ in range(TEACHINGS if options.rows is None else 5)]
     val += [row for row in grid if row["group"] in JUDGE for _ in range(JUDGINGS)]
-    pairs = ClipDataset(train, load, frames, config.seed, selfblend=1.0, donor=Donors(alike(train), faces))
+    pairs = ClipDataset(train, load_with_past, frames, config.seed, selfblend=1.0, donor=Donors(alike(train), faces))
     held = ClipDataset(val, load, frames, seed=1, selfblend=1.0, donor=Donors(alike(val)))  # the same in every run
     with tqdm(total=1.0, desc=out.name, mininterval=20) as bar:
         progress = lambda share: bar.update(share - bar.n)  # noqa: E731
@@ -124,6 +137,24 @@ def load(row: dict, rng: np.random.Generator | None, frames: int) -> Carrier:
     return (load_still if row.get("still") else load_clip)(row, rng, frames)
 
 
+def load_with_past(row: dict, rng: np.random.Generator | None, frames: int) -> Carrier:
+    """As `load`, but half of them have been through a codec, small or large: what is pasted has another past.
+
+    A deepfake's surroundings have been compressed before, and the face that is put into them otherwise or never.
+    """
+    carrier = load(row, rng, frames)
+    if rng is None or rng.uniform() > PAST:
+        return carrier
+    height, width = carrier.frames.shape[1:3]
+    share = rng.uniform(0.4, 1.0) if row.get("still") else 1.0
+    small = tuple(max(32, round(v * share / 2) * 2) for v in (width, height))
+    codec = str(rng.choice(["libx264", "mpeg1video", "mpeg4"], p=[0.76, 0.12, 0.12]))
+    shown = np.stack([cv2.resize(f, small, interpolation=cv2.INTER_AREA) for f in carrier.frames])
+    shown = transcode_frames(shown, int(rng.integers(18, 35)), codec=codec)
+    shown = np.stack([cv2.resize(f, (width, height), interpolation=cv2.INTER_CUBIC) for f in shown])
+    return replace(carrier, frames=shown)
+
+
 @dataclass(frozen=True)
 class Donors:
     """The faces that fakes wear: a portrait alike, or a face that the eigenfaces give back, or both."""
@@ -133,12 +164,15 @@ class Donors:
 
     def __call__(self, data: ClipDataset, number: int, carrier: Carrier, rng: np.random.Generator) -> Donor | None:
         others = self.alike.get(number, ())
-        foreign = len(others) > 0 and rng.uniform() < FOREIGN
+        kind = rng.uniform()
+        foreign = len(others) > 0 and kind < FOREIGN
+        again = self.faces is not None and not foreign and kind < FOREIGN + AGAIN
         recoded = self.faces is not None and rng.uniform() < RECODED
-        if not foreign and not recoded:
+        if not foreign and not again and not recoded:
             return None
-        if foreign:
-            carrier = data.load(data.rows[int(rng.choice(others))], rng if data.augment else None, data.frames)
+        if foreign or again:
+            other = int(rng.choice(others)) if foreign else number
+            carrier = data.load(data.rows[other], rng if data.augment else None, data.frames)
         frames, marks = marked(carrier)
         if recoded:
             count = int(np.exp(rng.uniform(np.log(LEAST), np.log(MOST))))

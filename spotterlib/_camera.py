@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -147,6 +147,18 @@ def film(carrier: Carrier, camera: Camera, frames: np.ndarray | None = None) -> 
     for k, picture, box in zip(rows, clip, boxes, strict=True):
         crops[k] = crop_face(picture, box)
     return crops
+
+
+def film_mask(carrier: Carrier, camera: Camera, masks: np.ndarray, cells: int) -> np.ndarray:
+    """Masks float32 (T, H, W), 0…1, cut as `film` cuts the pictures: each cell's mean, float32 (T, cells, cells)."""
+    kept = ("flip", "roll", "side", "shift", "zoom", "cut")
+    bare = replace(PLAIN, **{name: getattr(camera, name) for name in kept})
+    pictures = np.full((*masks.shape, 3), 255, np.uint8)
+    pictures[..., 0] = masks * 255 + 0.5
+    crops = film(carrier, bare, pictures)
+    crops[crops[..., 1] < 255] = 0  # beyond the picture's edge, where a crop is padded
+    shares = crops[..., 0].astype(np.float32) / 255
+    return np.stack([cv2.resize(share, (cells, cells), interpolation=cv2.INTER_AREA) for share in shares])
 
 
 def _stage(pictures: np.ndarray, boxes: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:

@@ -91,6 +91,51 @@ def batch_loss(
     return loss, clip_logits[:, 1] - clip_logits[:, 0], frame_logits
 
 
+class MaskHeads(torch.nn.Module):
+    """Asks the net's middle (14 × 14) and last (7 × 7) maps of each place whether it is pasted; in training only.
+
+    One answer a picture is soon learned by heart, place by place it is not: who must say where the trace is has to find
+    it (Li et al., *Face X-ray*, CVPR 2020, ask for the blending boundary so).
+    """
+
+    MIDDLE = 11  # of `SpotterNet.stages`: the last one with maps of 14 × 14
+
+    def __init__(self, net: SpotterNet) -> None:
+        super().__init__()
+        last = net.stages()[-1][1].num_features
+        middle = net.stages()[self.MIDDLE]._bn2.num_features
+        self.heads = torch.nn.ModuleList([torch.nn.Conv2d(channels, 1, 1) for channels in (middle, last)])
+        self.seen: dict[int, torch.Tensor] = {}
+
+    def watch(self, net: SpotterNet) -> None:
+        """Keep the maps of every step of training, of what is not frozen."""
+        for number, place in enumerate((net.stages()[self.MIDDLE], net.stages()[-1][1])):
+            place.register_forward_hook(lambda _, __, maps, number=number: self._keep(number, maps))
+
+    def _keep(self, number: int, maps: torch.Tensor) -> None:
+        if maps.requires_grad:
+            self.seen[number] = maps
+
+    def loss(self, batch: dict[str, torch.Tensor], frames: float) -> torch.Tensor:
+        """Cross-entropy of the maps kept last with the batch's `pasted`, over the places where that is known.
+
+        Each map's mean over its places and over `frames` frames; the two maps' sum.
+        """
+        pasted = batch["pasted"][batch["valid"]][:, None]
+        known = pasted.isfinite()
+        whole = batch["pasted"].new_zeros(())
+        for number, maps in self.seen.items():
+            maps = functional.silu(maps.float()) if number else maps.float()
+            logits = self.heads[number](maps)
+            fewer = pasted.shape[-1] // logits.shape[-1]
+            target = functional.avg_pool2d(pasted.nan_to_num(), fewer)
+            there = functional.avg_pool2d(known.float(), fewer)
+            each = functional.binary_cross_entropy_with_logits(logits, target, there, reduction="none")
+            whole = whole + each.sum() / (frames * logits.shape[-1] ** 2)
+        self.seen.clear()
+        return whole
+
+
 def validate(accelerator, net: SpotterNet, model, batches: Batches, weights: torch.Tensor, config) -> dict:
     """Validation figures, and the card's part that comes from them: calibration and thresholds."""
     net.eval()

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from ._camera import PLAIN, Carrier, draw_camera, film
+from ._camera import PLAIN, Carrier, draw_camera, film, film_mask
 from ._camera import Camera as Camera
 from .faces import CROP, FRAMES, WINDOW
 from .selfblend import draw_blend, self_blend
@@ -33,6 +33,9 @@ def draw_moments(rng: np.random.Generator | None, start: float, end: float, coun
 FEW = 4
 """Frames: clips of so few are coded with pictures before each (`Camera.lead`); for longer ones that takes too long."""
 
+CELLS = 14
+"""Cells across a crop in which a clip tells where it is pasted: as many as the backbone's middle maps have."""
+
 Donor = tuple[np.ndarray, np.ndarray]
 """A face to paste: frames uint8 RGB (T, H, W, 3) and landmarks (T, 5, 2) px, NaN where there is none."""
 
@@ -47,7 +50,9 @@ class ClipDataset(Dataset):
     frames and landmarks (T, 5, 2), or None for the row's own; without it, always the row's own.
 
     An index is epoch · len + row: every draw comes from (seed, epoch, row) alone, whatever the order, the worker or the
-    machine. An item is a list of (frames uint8 (T, 3, 224, 224), valid bool (T,), label 0 or 1, row).
+    machine. An item is a list of (frames uint8 (T, 3, 224, 224), valid bool (T,), label 0 or 1, row, pasted). pasted:
+    float32 (T, 14, 14), the share of each cell that comes from a pasted face; 0 in a real clip, NaN in a fake that was
+    not made here.
     """
 
     def __init__(
@@ -66,19 +71,23 @@ class ClipDataset(Dataset):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int) -> list[tuple[torch.Tensor, torch.Tensor, int, int]]:
+    def __getitem__(self, index: int) -> list[tuple[torch.Tensor, torch.Tensor, int, int, torch.Tensor]]:
         epoch, number = divmod(index, len(self.rows))
         row = self.rows[number]
         rng = np.random.default_rng([self.seed, epoch, number])
         carrier = self.load(row, rng if self.augment else None, self.frames)
         camera = draw_camera(rng, led=self.frames <= FEW) if self.augment or row.get("still") else PLAIN
-        clips = [(film(carrier, camera), int(row["label"]))]
+        known = np.zeros((self.frames, CELLS, CELLS), np.float32)
+        clips = [(film(carrier, camera), int(row["label"]), known if row["label"] == 0 else known + np.nan)]
         if row["label"] == 0 and rng.uniform() < self.selfblend:
             blend = draw_blend(rng, least=0.75 if camera.poor else 0.25)
-            fakes, _ = self_blend(*marked(carrier), blend, self.donor and self.donor(self, number, carrier, rng))
-            clips.append((film(carrier, camera, fakes), 1))
+            fakes, masks = self_blend(*marked(carrier), blend, self.donor and self.donor(self, number, carrier, rng))
+            clips.append((film(carrier, camera, fakes), 1, film_mask(carrier, camera, masks, CELLS)))
         valid = torch.from_numpy(carrier.valid)
-        return [(torch.from_numpy(c).permute(0, 3, 1, 2), valid, label, number) for c, label in clips]
+        return [
+            (torch.from_numpy(crops).permute(0, 3, 1, 2), valid, label, number, torch.from_numpy(pasted))
+            for crops, label, pasted in clips
+        ]
 
 
 def marked(carrier: Carrier) -> tuple[np.ndarray, np.ndarray]:
@@ -111,13 +120,15 @@ class EpochBatches(Sampler[list[int]]):
 
 
 def collate(items: list[list[tuple]]) -> dict[str, torch.Tensor]:
-    """Join items to a batch: frames uint8 (B, T, 3, 224, 224), valid bool (B, T), label int64 (B,), row int64 (B,)."""
+    """Join items to a batch: frames uint8 (B, T, 3, 224, 224), valid bool (B, T), label int64 (B,), row int64 (B,),
+    pasted float32 (B, T, 14, 14)."""
     if not items:
         frames = torch.zeros((0, 1, 3, CROP, CROP), dtype=torch.uint8)
         none = torch.zeros(0, dtype=torch.int64)
-        return {"frames": frames, "valid": torch.zeros((0, 1), dtype=torch.bool), "label": none, "row": none}
-    frames, valid, labels, rows = zip(*(clip for item in items for clip in item), strict=True)
-    batch = {"frames": torch.stack(frames), "valid": torch.stack(valid)}
+        batch = {"frames": frames, "valid": torch.zeros((0, 1), dtype=torch.bool), "label": none, "row": none}
+        return {**batch, "pasted": torch.zeros((0, 1, CELLS, CELLS))}
+    frames, valid, labels, rows, pasted = zip(*(clip for item in items for clip in item), strict=True)
+    batch = {"frames": torch.stack(frames), "valid": torch.stack(valid), "pasted": torch.stack(pasted)}
     return {**batch, "label": torch.tensor(labels), "row": torch.tensor(rows)}
 
 

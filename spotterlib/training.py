@@ -9,14 +9,14 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
 import torch
 
-from ._losses import Batches, batch_loss, class_weights, validate
+from ._losses import Batches, MaskHeads, batch_loss, class_weights, validate
 from ._losses import focal_loss as focal_loss
 from ._processes import share_norms, sum_gradients, total
 from ._resume import RunState, describe, keep_state, restore_state
@@ -52,6 +52,7 @@ class TrainConfig:
     eta_min: float = 1e-6
     gamma: float = 2.0  # of the focal loss
     frame_weight: float = 0.5  # of the frame head's loss beside the clip head's
+    mask_weight: float = 0.0  # of the loss that asks of each place whether it is pasted, where that is known; 0: none
     patience: int = 7  # epochs without gain before stopping, counted anew from `unfreeze_epoch` on
     min_gain: float = 0.005  # in validation F1, over the last epoch that gained
     clip_norm: float = 1.0
@@ -76,16 +77,17 @@ def pick_precision(precision: str, device: str) -> str:
 
 
 def make_optimizer(
-    net: SpotterNet, config: TrainConfig
+    net: SpotterNet, config: TrainConfig, beside: Iterable[torch.nn.Parameter] = ()
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     """AdamW with two parameter groups, and cosine annealing with warm restarts.
 
     What trains from the start has lr; the stages that join at `unfreeze_epoch` have a group, and so a base rate, of
-    their own: the scheduler scales both, and the lower rate stays lower.
+    their own: the scheduler scales both, and the lower rate stays lower. beside: parameters outside the net that train
+    from the start.
     """
     late = {id(p) for stage in net.stages()[: config.frozen] for p in stage.parameters()}
     groups = [
-        {"params": [p for p in net.parameters() if id(p) not in late], "lr": config.lr},
+        {"params": [*(p for p in net.parameters() if id(p) not in late), *beside], "lr": config.lr},
         {"params": [p for p in net.parameters() if id(p) in late], "lr": config.lr * config.unfreeze_rate},
     ]
     optimizer = torch.optim.AdamW([g for g in groups if g["params"]], weight_decay=config.weight_decay)
@@ -160,7 +162,8 @@ def _epochs(
     seed_everything(config.seed)
     net, origin = _begin(start)
     net.freeze(config.frozen)
-    optimizer, schedule = make_optimizer(net, config)
+    heads = MaskHeads(net).to(accelerator.device) if config.mask_weight else None
+    optimizer, schedule = make_optimizer(net, config, heads.parameters() if heads else ())
     net = net.to(memory_format=torch.channels_last)
     state = RunState(history=[], best=-1.0, best_f1=-1.0, waited=0)
     data = {"start": origin["start_sha256"], "train data": describe(train), "val data": describe(val)}
@@ -169,6 +172,8 @@ def _epochs(
     mean = _running_mean(net, config.average) if config.average else None
     if mean is not None:
         parts["mean"] = mean
+    if heads is not None:
+        parts["heads"] = heads
     going_on = resume and (folder / "last.pt").exists()
     if going_on:
         state = restore_state(folder / "last.pt", about, parts)
@@ -189,6 +194,8 @@ def _epochs(
         judged = judging = mean.to(accelerator.device).module
     if processes > 1:
         share_norms(net)
+    if heads is not None:
+        heads.watch(net)
     share = {"workers": config.workers, "rank": rank, "processes": processes}
     train_batches = Batches(make_loader(train, config.batch, True, **share), processes > 1, accelerator.device)
     val_batches = Batches(make_loader(val, config.batch, False, **share), processes > 1, accelerator.device)
@@ -212,13 +219,15 @@ def _epochs(
                 sizes = (batch_clips, batch_frames, weights, config.gamma, config.frame_weight)
                 loss = batch_loss(accelerator, model, batch, *sizes)[0]
                 value = float(loss.detach())
+                if heads is not None:
+                    loss = loss + config.mask_weight * heads.loss(batch, batch_frames)
                 value = total([value], accelerator.device)[0] if processes > 1 else value
                 if not math.isfinite(value):
                     remedy = f'Train with a lower rate than {config.lr:g}, or with precision="fp32".'
                     raise SpotterError(f"The loss is no number any more in epoch {epoch}. {remedy}")
                 accelerator.backward(loss)
                 if processes > 1:
-                    sum_gradients(net.parameters())
+                    sum_gradients([*net.parameters(), *(heads.parameters() if heads else ())])
                 accelerator.clip_grad_norm_(net.parameters(), config.clip_norm)
                 optimizer.step()
                 optimizer.zero_grad()

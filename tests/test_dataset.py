@@ -28,6 +28,7 @@ from spotterlib.dataset import (
 )
 from spotterlib.faces import PADDING, crop_face
 from spotterlib.project import ROOT, DataError
+from spotterlib.selfblend import draw_blend
 
 LANDMARKS = np.array([[130, 90], [170, 90], [150, 115], [134, 134], [166, 134]], np.float32)
 BOX = np.array([90, 50, 210, 170], np.float32)
@@ -329,14 +330,31 @@ def test_items_and_batches_are_what_they_say():
 
 
 def test_both_of_a_pair_share_the_camera(monkeypatch):
-    monkeypatch.setattr(dataset, "self_blend", lambda frames, landmarks, blend, donor: (frames, None))
+    monkeypatch.setattr(dataset, "self_blend", lambda frames, *_: (frames, np.zeros(frames.shape[:3])))
     data = ClipDataset(rows(1), load_clouds, frames=2, selfblend=1.0)
     for epoch in range(4):
-        (real, _, _, _), (fake, _, _, _) = data[epoch]
+        (real, *_), (fake, *_) = data[epoch]
         assert torch.equal(real, fake)
     monkeypatch.undo()
-    (real, _, _, _), (fake, _, _, _) = data[0]
+    (real, *_), (fake, *_) = data[0]
     assert not torch.equal(real, fake)
+
+
+def test_pasted_lies_where_the_pair_differs(monkeypatch):
+    camera = Camera(flip=True, roll=8, side=150, shift=(0.06, -0.04), zoom=1.1, cut=(0.1, 0.0))
+    monkeypatch.setattr(dataset, "draw_camera", lambda rng, led: camera)
+    plainly = {"alter_inside": True, "ratio": 1.0, "softness": 0.03, "match": 0.0, "offsets": np.full(3, 30.0)}
+    monkeypatch.setattr(
+        dataset, "draw_blend", lambda rng, least: dataclasses.replace(draw_blend(rng, "mouth"), **plainly)
+    )
+    data = ClipDataset(rows(2, lost=[1]), load_clouds, frames=2, selfblend=1.0)
+    (real, _, _, _, nothing), (fake, _, _, _, pasted) = data[0]
+    assert nothing.shape == pasted.shape == (2, 14, 14) and pasted.dtype == torch.float32
+    assert not nothing.any() and not pasted[1].any(), "a frame without a face has nothing pasted"
+    apart = (real[0].float() - fake[0].float()).abs().amax(0).reshape(14, 16, 14, 16).amax((1, 3))
+    assert pasted[0].max() > 0.9 and apart[pasted[0] > 0.9].min() > 5
+    assert apart[pasted[0] == 0].max() <= 2, "rounding, and the mask's rim of less than 1/510"
+    assert data[1][0][2] == 1 and data[1][0][4].isnan().all(), "nobody knows where another's fake is pasted"
 
 
 def test_selfblend_is_a_chance_and_for_reals_alone():
@@ -395,7 +413,8 @@ def test_a_worker_process_gives_the_same_batches_and_none_draws_from_torch():
     for epoch in (0, 1):
         alone.batch_sampler.epoch = helped.batch_sampler.epoch = epoch
         for a, b in zip(alone, helped, strict=True):
-            assert all(torch.equal(a[key], b[key]) for key in a)
+            for key in a:
+                torch.testing.assert_close(a[key], b[key], rtol=0, atol=0, equal_nan=True)
     assert torch.equal(torch.get_rng_state(), before), "dropout must not depend on how clips are prepared"
 
 

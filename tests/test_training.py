@@ -21,6 +21,7 @@ from torch import nn
 from torch.nn import functional
 
 from spotterlib import model, training
+from spotterlib._losses import MaskHeads
 from spotterlib.dataset import Carrier, ClipDataset, make_loader
 from spotterlib.model import FEATURES, SpotterNet, load_checkpoint, read_tensors, save_checkpoint
 from spotterlib.project import CheckpointError, DataError, NotReadyError, SpotterError, file_sha256, seed_everything
@@ -510,9 +511,52 @@ def test_a_device_that_is_not_there_is_no_silent_cpu(tiny, tmp_path):
         list(fit(QUICK, faces(2), faces(2), tmp_path, device="cuda"))
 
 
+# --- where it is pasted ----------------------------------------------------------------------------------------------
+
+
+def test_mask_loss_by_hand_and_only_where_the_mask_is_known():
+    torch.manual_seed(0)
+    net = SpotterNet().freeze(10).train()
+    heads = MaskHeads(net)
+    heads.watch(net)
+    net.feature_maps(torch.rand(3, 3, 224, 224))
+    middle, last = (heads.seen[number].detach() for number in (0, 1))
+    assert middle.shape == (3, 112, 14, 14) and last.shape == (3, 1280, 7, 7)
+    pasted = torch.rand(2, 2, 14, 14)
+    pasted[1] = torch.nan
+    batch = {"pasted": pasted, "valid": torch.tensor([[True, True], [False, True]])}
+    with torch.no_grad():
+        answers = heads.heads[0](middle)[:2, 0], heads.heads[1](functional.silu(last))[:2, 0]
+    whole = 0.0
+    for answer, target in zip(answers, (pasted[0], pasted[0].reshape(2, 7, 2, 7, 2).mean((2, 4))), strict=True):
+        p = answer.sigmoid()
+        whole += float(-(target * p.log() + (1 - target) * (1 - p).log()).sum()) / (3 * answer[0].numel())
+    loss = heads.loss(batch, 3.0)
+    assert float(loss.detach()) == pytest.approx(whole, rel=1e-5)
+    loss.backward()
+    assert net.stages()[11]._project_conv.weight.grad.abs().max() > 0
+    net.eval()
+    with torch.no_grad():
+        net.feature_maps(torch.rand(1, 3, 224, 224))
+    assert not heads.seen, "nothing is kept outside training"
+
+
+def test_mask_heads_learn_where_and_stay_out_of_the_checkpoint(tmp_path):
+    config = dataclasses.replace(WHOLE, mask_weight=1.0, unfreeze_epoch=0)
+    pairs = ClipDataset(faces(1).rows, load_face, 1, augment=False, selfblend=1.0)
+    list(fit(config, pairs, faces(2, 50, frames=1), tmp_path, device="cpu"))
+    kept = torch.load(tmp_path / "last.pt", weights_only=True)
+    assert kept["heads"]["heads.1.weight"].shape == (1, 1280, 1, 1)
+    assert not any("heads." in key for key in read_tensors(tmp_path / "best.safetensors"))
+    begun = MaskHeads(SpotterNet()).state_dict()
+    assert kept["heads"].keys() == begun.keys()
+    with pytest.raises(NotReadyError, match="mask_weight"):
+        list(fit(dataclasses.replace(config, mask_weight=0.5), pairs, faces(2, 50, frames=1), tmp_path, device="cpu"))
+
+
 # --- the whole net ---------------------------------------------------------------------------------------------------
 
-WHOLE = TrainConfig(batch=1, epochs=2, frozen=15, unfreeze_epoch=1, precision="fp32")
+WHOLE = TrainConfig(batch=1, epochs=2, frozen=15, unfreeze_epoch=1, precision="fp32", mask_weight=0.5)
 
 
 def whole_run(out, progress=None) -> list[dict]:
@@ -570,7 +614,9 @@ def shared_run(out: str, lr: str) -> None:
     torch.set_num_threads(1)
     seed_everything(0)
     training.SpotterNet = lambda: without_dropout(SpotterNet())
-    config = TrainConfig(batch=3, epochs=2, frozen=15, unfreeze_epoch=1, precision="fp32", lr=float(lr))
+    config = TrainConfig(
+        batch=3, epochs=2, frozen=15, unfreeze_epoch=1, precision="fp32", lr=float(lr), mask_weight=0.5
+    )
     data = faces(4).rows + faces(3, 7, lost=[0]).rows
     pairs = ClipDataset(data, load_face, 2, augment=True, selfblend=1.0)
     list(fit(config, pairs, faces(2, 50, frames=1), out, device="cpu"))
@@ -600,6 +646,6 @@ def test_two_processes_train_as_one_does(tmp_path, lr):
         kept = [
             torch.load(tmp_path / name / "last.pt", weights_only=True)["optimizer"]["state"] for name in ("one", "two")
         ]
-        first, second = (torch.cat([each["exp_avg"].flatten() for each in state.values()]) for state in kept)
+        first, second = (torch.cat([state[k]["exp_avg"].flatten() for k in sorted(state)]) for state in kept)
         # one bias whose gradient nearly cancels makes 0.9 % of it; a share that was lost would make half
         assert (first - second).norm() < 0.02 * first.norm(), "the means of the gradients"
