@@ -2,14 +2,15 @@
 
     SPOTTER_DATA=… python scripts/judge_checkpoint.py --out runs/judge [--checkpoint CHECKPOINT] [--quick]
 
-SPOTTER_DATA names a folder with `data/portraits` and `data/grid`. Three sets:
+SPOTTER_DATA names a folder with `data/portraits` and `data/grid`. Four sets:
 
 * video: the five GRID speakers kept for judging, in the clips as they are, in self-blends of every region and in blends
   with each other, at H.264 crf 23; every video goes through detection, tracking and cropping;
 * swaps: the same speakers' faces on each other, warped as a mesh and put in by Poisson blending (`seamlessClone`), and
   mouths taken from another moment: how deepfakes are made, and what training never shows;
 * stills: the validation portraits set in motion, one real and one blended clip each, and every third of them again
-  without compression, under harder compression, in half resolution, with blur and with noise.
+  without compression, under harder compression, in half resolution, with blur and with noise;
+* still swaps: the same portraits with another's face on, made like the swaps: 134 people to their five.
 
 Writes videos, caches, `figures.json` and `figures.md`, the tables of checkpoints/README.md, under `--out` (real people
 shown as fakes: keep that folder to yourself). `--quick` leaves out the stills.
@@ -78,9 +79,12 @@ def main() -> None:
     print(pd.DataFrame(figures["grid"]).to_string(index=False))
     if not options.quick:
         rows = portrait_rows(home / "data" / "portraits", out / ROWS)
-        figures["stills"] = judge_stills(detector, [row for row in rows if is_validation(row["name"])])
+        held = [row for row in rows if is_validation(row["name"])]
+        figures["stills"] = judge_stills(detector, held)
         for name, found in figures["stills"].items():
             show(f"stills, {name}", found)
+        figures["still swaps"] = judge_still_swaps(detector, held)
+        show("still swaps", figures["still swaps"][CLEAN])
     project.write_json(out / "figures.json", figures)
     with project.atomic_path(out / "figures.md") as temporary:
         temporary.write_text(tables(figures), encoding="utf-8")
@@ -92,6 +96,7 @@ def tables(figures: dict) -> str:
         "video": "Five GRID speakers kept for judging: 5 real clips, 50 blended ones",
         "swaps": "The same speakers: 5 real clips, 20 face swaps, 5 other mouths (a family that training never showed)",
         "stills": "Validation portraits set in motion, one real and one blended clip of each",
+        "still swaps": "The same portraits, one real and one swapped clip of each (that family again)",
     }
     lines = []
     for name in (name for name in names if figures.get(name)):
@@ -166,15 +171,40 @@ def judge_stills(detector: Detector, rows: list[dict]) -> dict:
             foreign = number % 2 == 0
             other = load(rows[donors[number][0]], rng, 24) if foreign else None
             fakes, _ = self_blend(*marked(carrier), draw_blend(rng, least=0.5), other and marked(other))
-            clips = np.stack([film(carrier, camera), film(carrier, camera, fakes)])
-            whole, frames = detector.clip_logits(clips)
-            p, each = detector.calibrated(whole, "clip"), detector.calibrated(frames.ravel(), "frame").reshape(2, -1)
-            for label, method in enumerate(["", "blend of two" if foreign else "self-blend"]):
-                line = {"label": label, "method": method, "group": row["group"], "probability": p[label]}
-                verdict_ = verdict(float(p[label]), *detector.thresholds)
-                lines.append({**line, "frame_probability": each[label].mean(), "verdict": verdict_})
+            lines += pair_lines(detector, row, carrier, fakes, "blend of two" if foreign else "self-blend", camera)
         found[name] = summary(pd.DataFrame(lines), detector)
     return found
+
+
+def judge_still_swaps(detector: Detector, rows: list[dict]) -> dict:
+    """One real clip of every validation portrait, and one that wears the face of a portrait alike."""
+    donors, lines = alike(rows), []
+    for number, row in enumerate(rows):
+        rng = np.random.default_rng([11, number])
+        carrier, other = load(row, rng, 24), load(rows[int(rng.choice(donors[number]))], rng, 24)
+        fakes = paste(carrier, other, face_points, HULL)
+        lines += pair_lines(detector, row, carrier, fakes, "swap", STILLS[CLEAN])
+    return {CLEAN: summary(pd.DataFrame(lines), detector)}
+
+
+def pair_lines(
+    detector: Detector, row: dict, carrier: Carrier, fakes: np.ndarray, method: str, camera: Camera
+) -> list[dict]:
+    """Lines of a scored table: a carrier and a fake of it, both filmed by the camera."""
+    clips = np.stack([film(carrier, camera), film(carrier, camera, fakes)])
+    whole, frames = detector.clip_logits(clips)
+    p, each = detector.calibrated(whole, "clip"), detector.calibrated(frames.ravel(), "frame").reshape(2, -1)
+    return [
+        {
+            "label": label,
+            "method": method if label else "",
+            "group": row["group"],
+            "probability": p[label],
+            "frame_probability": each[label].mean(),
+            "verdict": verdict(float(p[label]), *detector.thresholds),
+        }
+        for label in (0, 1)
+    ]
 
 
 def make_carried(grid: list[dict], out: Path) -> Manifest:

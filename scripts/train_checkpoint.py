@@ -48,11 +48,14 @@ ALIKE = 12
 AVERAGE = 0.998
 """Of the weights, a step (`TrainConfig.average`), in stage "frames"."""
 
-FOREIGN, AGAIN, RECODED = 0.3, 0.2, 0.35
+FOREIGN, AGAIN, RECODED = 0.5, 0.1, 0.15
 """Shares of the fakes that wear the face of a portrait alike, or their own of another moment, and of those whose face
 the eigenfaces give back."""
 
-PAST = 0.5
+FAITHFUL = 0.5
+"""Share of those faces that are pasted without altering them."""
+
+PAST = 0.4
 """Share of the carriers that have been through a codec before anything is pasted, and of the faces that are pasted."""
 
 PLACES = 0.5
@@ -123,7 +126,8 @@ def main() -> None:
     grid = grid_rows(home / "data" / "grid", out.parent / CLIPS)
     train += [row for row in grid if row["group"] in TEACH for _ in range(TEACHINGS if options.rows is None else 5)]
     val += [row for row in grid if row["group"] in JUDGE for _ in range(JUDGINGS)]
-    pairs = ClipDataset(train, load_with_past, frames, config.seed, selfblend=1.0, donor=Donors(alike(train), faces))
+    donors = Donors(alike(train, 60) | other_speakers(train), faces)
+    pairs = ClipDataset(train, load_with_past, frames, config.seed, selfblend=1.0, donor=donors, faithful=FAITHFUL)
     held = ClipDataset(val, load, frames, seed=1, selfblend=1.0, donor=Donors(alike(val)))  # the same in every run
     with tqdm(total=1.0, desc=out.name, mininterval=20) as bar:
         progress = lambda share: bar.update(share - bar.n)  # noqa: E731
@@ -180,14 +184,20 @@ class Donors:
         return frames, marks
 
 
-def alike(rows: list[dict]) -> dict[int, list[int]]:
+def alike(rows: list[dict], count: int = ALIKE) -> dict[int, list[int]]:
     """For each portrait the numbers of the portraits most like it: in the shape of the face and its colours."""
     stills = [number for number, row in enumerate(rows) if row.get("still")]
     looks = np.array([look(rows[number]) for number in stills])
     looks = (looks - looks.mean(0)) / looks.std(0)
     apart = np.linalg.norm(looks[:, None] - looks[None], axis=2)
-    nearest = apart.argsort(axis=1)[:, 1 : ALIKE + 1]
+    nearest = apart.argsort(axis=1)[:, 1 : count + 1]
     return {number: [stills[k] for k in near] for number, near in zip(stills, nearest, strict=True)}
+
+
+def other_speakers(rows: list[dict]) -> dict[int, list[int]]:
+    """For each real video the numbers of the videos of other people."""
+    videos = [number for number, row in enumerate(rows) if not row.get("still")]
+    return {n: [k for k in videos if rows[k]["group"] != rows[n]["group"]] for n in videos}
 
 
 def look(row: dict) -> np.ndarray:

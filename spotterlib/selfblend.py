@@ -8,7 +8,7 @@ aligned by landmarks and matched in colour, is what Li et al., *Face X-ray*, CVP
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -112,6 +112,13 @@ def draw_blend(rng: np.random.Generator, region: str | None = None, least: float
         match=float(rng.uniform(0.7, 1.0)),
         seed=int(rng.integers(2**31)),
     )
+
+
+def as_it_is(blend: Blend) -> Blend:
+    """The same blend, but neither copy's colours, light, grain or sharpness are altered."""
+    none = np.zeros(3)
+    plain = {"gains": none + 1, "offsets": none, "contrast": 1.0, "saturation": 1.0, "shade": none[:2], "grain": 0.0}
+    return replace(blend, **plain, sharpness=0.0, flicker=0.0)
 
 
 def face_to_pixels(landmarks: np.ndarray) -> np.ndarray:

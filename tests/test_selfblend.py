@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spotterlib._animate import animate_still, draw_motion
-from spotterlib.selfblend import REGIONS, draw_blend, face_to_pixels, region_mask, self_blend
+from spotterlib.selfblend import REGIONS, as_it_is, draw_blend, face_to_pixels, region_mask, self_blend
 
 MEAN_FACE = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.62], [-0.42, 1.08], [0.42, 1.08]])  # in eye distances
 LANDMARKS = MEAN_FACE * 40 + [80, 60]
@@ -101,6 +101,18 @@ def test_each_trait_alone_is_seen_inside_and_an_unchanged_copy_is_not(trait, val
     fakes, masks = self_blend(frames, marks, dataclasses.replace(blend, **{trait: value}))
     changed = np.abs(fakes.astype(int) - frames).max(-1)
     assert changed[masks > 0.9].mean() > 1 and changed[masks == 0].max() == 0
+
+
+def test_a_copy_as_it_is_is_moved_and_not_altered():
+    frames, marks = clip(2)
+    drawn = dataclasses.replace(
+        draw_blend(np.random.default_rng(1), "face"), offsets=np.full(3, 15.0), alter_inside=False
+    )
+    still = {name: PLAIN_BLEND[name] for name in ("shift", "scale", "roll", "bend", "jitter")}
+    assert np.array_equal(self_blend(frames, marks, as_it_is(dataclasses.replace(drawn, **still)))[0], frames)
+    moved, masks = self_blend(frames, marks, as_it_is(drawn))
+    changed = (moved != frames).any(-1)
+    assert changed[masks > 0.9].any() and not changed[masks == 0].any()
 
 
 def test_another_face_lands_on_the_landmarks_in_the_colours_it_covers():
