@@ -52,7 +52,7 @@ FOREIGN, AGAIN, RECODED = 0.5, 0.1, 0.15
 """Shares of the fakes that wear the face of a portrait alike, or their own of another moment, and of those whose face
 the eigenfaces give back."""
 
-FAITHFUL = 0.5
+FAITHFUL = 0.65
 """Share of those faces that are pasted without altering them."""
 
 PAST = 0.4
@@ -128,7 +128,8 @@ def main() -> None:
     val += [row for row in grid if row["group"] in JUDGE for _ in range(JUDGINGS)]
     donors = Donors(alike(train, 60) | other_speakers(train), faces)
     pairs = ClipDataset(train, load_with_past, frames, config.seed, selfblend=1.0, donor=donors, faithful=FAITHFUL)
-    held = ClipDataset(val, load, frames, seed=1, selfblend=1.0, donor=Donors(alike(val)))  # the same in every run
+    # the same in every run
+    held = ClipDataset(val, load, frames, 1, selfblend=1.0, donor=Donors(alike(val)), faithful=FAITHFUL)
     with tqdm(total=1.0, desc=out.name, mininterval=20) as bar:
         progress = lambda share: bar.update(share - bar.n)  # noqa: E731
         for record in fit(config, pairs, held, out, options.start or weights, card, progress=progress):

@@ -36,6 +36,9 @@ FEW = 4
 CELLS = 14
 """Cells across a crop in which a clip tells where it is pasted: as many as the backbone's middle maps have."""
 
+SHADINGS = (0.0, 0.12, 0.25, 0.5)
+"""`Blend.shading` of a donor's face that is not altered."""
+
 Donor = tuple[np.ndarray, np.ndarray]
 """A face to paste: frames uint8 RGB (T, H, W, 3) and landmarks (T, 5, 2) px, NaN where there is none."""
 
@@ -86,7 +89,7 @@ class ClipDataset(Dataset):
             blend = draw_blend(rng, least=0.75 if camera.poor else 0.25)
             donor = self.donor and self.donor(self, number, carrier, rng)
             if donor is not None and rng.uniform() < self.faithful:
-                blend = as_it_is(blend)
+                blend = as_it_is(blend, float(rng.choice(SHADINGS)))
             fakes, masks = self_blend(*marked(carrier), blend, donor)
             clips.append((film(carrier, camera, fakes), 1, film_mask(carrier, camera, masks, CELLS)))
         valid = torch.from_numpy(carrier.valid)

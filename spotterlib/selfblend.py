@@ -72,6 +72,9 @@ class Blend:
     jitter: float  # per-frame jitter of place, eye distances
     match: float  # 0…1: how far another person's face takes on the colours that it covers
     seed: int  # of the per-frame jitters
+    shading: float = (
+        0.0  # eye distances: of what is coarser than this, the pasted copy takes on what it covers; 0: of none
+    )
 
 
 def draw_blend(rng: np.random.Generator, region: str | None = None, least: float = 0.25) -> Blend:
@@ -114,11 +117,11 @@ def draw_blend(rng: np.random.Generator, region: str | None = None, least: float
     )
 
 
-def as_it_is(blend: Blend) -> Blend:
-    """The same blend, but neither copy's colours, light, grain or sharpness are altered."""
+def as_it_is(blend: Blend, shading: float = 0.0) -> Blend:
+    """The same blend, but neither copy's colours, light, grain or sharpness are altered. shading: as in `Blend`."""
     none = np.zeros(3)
     plain = {"gains": none + 1, "offsets": none, "contrast": 1.0, "saturation": 1.0, "shade": none[:2], "grain": 0.0}
-    return replace(blend, **plain, sharpness=0.0, flicker=0.0)
+    return replace(blend, **plain, sharpness=0.0, flicker=0.0, shading=shading)
 
 
 def face_to_pixels(landmarks: np.ndarray) -> np.ndarray:
@@ -213,6 +216,8 @@ def self_blend(
         else:
             outside = _altered(frame, blend, flick, centre, unit, blend.seed + k)
         inside = _moved(inside, blend, centre, shake, unit)
+        if blend.shading:
+            inside = inside + _coarse(outside - inside, blend.shading * unit)
         mixed = outside + mask[..., None] * (inside - outside)
         fakes[k] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
         masks[k] = mask
@@ -232,6 +237,14 @@ def _moved(picture: np.ndarray, blend: Blend, centre: np.ndarray, shake: np.ndar
     at_x = np.float32(back[0, 0]) * x + np.float32(back[0, 1]) * y + np.float32(back[0, 2]) + bend[..., 0]
     at_y = np.float32(back[1, 0]) * x + np.float32(back[1, 1]) * y + np.float32(back[1, 2]) + bend[..., 1]
     return cv2.remap(picture, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+
+
+def _coarse(picture: np.ndarray, sigma: float) -> np.ndarray:
+    """What is left of float32 (H, W, 3) after a wide blur of this σ (px), found on a smaller picture."""
+    height, width = picture.shape[:2]
+    step = max(1, int(sigma / 3))
+    small = cv2.resize(picture, (max(1, width // step), max(1, height // step)), interpolation=cv2.INTER_AREA)
+    return cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / step), (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def _fitted(
