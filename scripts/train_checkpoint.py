@@ -18,12 +18,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from eigenfaces import LEAST, MOST, Eigenfaces, fit_eigenfaces, give_back
 from tqdm import tqdm
 
 from spotterlib import project
@@ -31,32 +30,27 @@ from spotterlib._clips import clip_row, load_clip
 from spotterlib._stills import find_portraits, load_still
 from spotterlib.dataset import Carrier, ClipDataset, Donor, marked
 from spotterlib.training import TrainConfig, fit
-from spotterlib.video import transcode_frames
 
-ROWS, CLIPS, FACES = "portraits.json", "grid.json", "eigenfaces.npz"
+ROWS, CLIPS = "portraits.json", "grid.json"
 
 TEACH = ("bbaf2n", "brbk7n", "lbax4n", "lbbc2a", "lrwp9a")
 JUDGE = ("lwbsza", "pwij3p", "sbia1a", "sbwe5n", "swiz3n")
 """GRID's speakers: those that are trained on, and those that are only judged."""
 
-TEACHINGS, JUDGINGS = 20, 8
+TEACHINGS, JUDGINGS = 12, 8
 """How often each of them comes in an epoch, filmed anew every time: there are five of them to 787 portraits."""
 
-ALIKE = 12
+ALIKE = 30
 """How many portraits count as alike."""
 
 AVERAGE = 0.998
 """Of the weights, a step (`TrainConfig.average`), in stage "frames"."""
 
-FOREIGN, AGAIN, RECODED = 0.5, 0.1, 0.15
-"""Shares of the fakes that wear the face of a portrait alike, or their own of another moment, and of those whose face
-the eigenfaces give back."""
+FOREIGN = 0.5
+"""Share of the fakes that wear the face of a portrait alike."""
 
 FAITHFUL = 0.65
 """Share of those faces that are pasted without altering them."""
-
-PAST = 0.4
-"""Share of the carriers that have been through a codec before anything is pasted, and of the faces that are pasted."""
 
 PLACES = 0.5
 """Weight of the loss that asks where a face is pasted (`TrainConfig.mask_weight`), in stage "frames"."""
@@ -98,7 +92,6 @@ def main() -> None:
     out = project.output_path(options.out)
     rows = portrait_rows(home / "data" / "portraits", out.parent / ROWS)
     train = [row for row in rows if not is_validation(row["name"])]
-    faces = fit_eigenfaces(train, out.parent / FACES)
     train = sorted(train, key=lambda row: name_hash(row["name"]))[: options.rows]
     val = [row for row in rows if is_validation(row["name"])]
     print(f"{len(train)} people to train on, {len(val)} for validation")
@@ -126,10 +119,10 @@ def main() -> None:
     grid = grid_rows(home / "data" / "grid", out.parent / CLIPS)
     train += [row for row in grid if row["group"] in TEACH for _ in range(TEACHINGS if options.rows is None else 5)]
     val += [row for row in grid if row["group"] in JUDGE for _ in range(JUDGINGS)]
-    donors = Donors(alike(train, 60) | other_speakers(train), faces)
-    pairs = ClipDataset(train, load_with_past, frames, config.seed, selfblend=1.0, donor=donors, faithful=FAITHFUL)
-    # the same in every run
-    held = ClipDataset(val, load, frames, 1, selfblend=1.0, donor=Donors(alike(val)), faithful=FAITHFUL)
+    pairs, held = (  # held is the same in every run
+        ClipDataset(part, load, frames, seed, selfblend=1.0, donor=Donors(alike(part)), faithful=FAITHFUL)
+        for part, seed in ((train, config.seed), (val, 1))
+    )
     with tqdm(total=1.0, desc=out.name, mininterval=20) as bar:
         progress = lambda share: bar.update(share - bar.n)  # noqa: E731
         for record in fit(config, pairs, held, out, options.start or weights, card, progress=progress):
@@ -142,63 +135,27 @@ def load(row: dict, rng: np.random.Generator | None, frames: int) -> Carrier:
     return (load_still if row.get("still") else load_clip)(row, rng, frames)
 
 
-def load_with_past(row: dict, rng: np.random.Generator | None, frames: int) -> Carrier:
-    """As `load`, but half of them have been through a codec, small or large: what is pasted has another past.
-
-    A deepfake's surroundings have been compressed before, and the face that is put into them otherwise or never.
-    """
-    carrier = load(row, rng, frames)
-    if rng is None or rng.uniform() > PAST:
-        return carrier
-    height, width = carrier.frames.shape[1:3]
-    share = rng.uniform(0.4, 1.0) if row.get("still") else 1.0
-    small = tuple(max(32, round(v * share / 2) * 2) for v in (width, height))
-    codec = str(rng.choice(["libx264", "mpeg1video", "mpeg4"], p=[0.76, 0.12, 0.12]))
-    shown = np.stack([cv2.resize(f, small, interpolation=cv2.INTER_AREA) for f in carrier.frames])
-    shown = transcode_frames(shown, int(rng.integers(18, 35)), codec=codec)
-    shown = np.stack([cv2.resize(f, (width, height), interpolation=cv2.INTER_CUBIC) for f in shown])
-    return replace(carrier, frames=shown)
-
-
 @dataclass(frozen=True)
 class Donors:
-    """The faces that fakes wear: a portrait alike, or a face that the eigenfaces give back, or both."""
+    """The faces that fakes wear, but their own: those of portraits alike (`alike`)."""
 
-    alike: dict[int, list[int]]
-    faces: Eigenfaces | None = None
+    near: dict[int, list[int]]
 
     def __call__(self, data: ClipDataset, number: int, carrier: Carrier, rng: np.random.Generator) -> Donor | None:
-        others = self.alike.get(number, ())
-        kind = rng.uniform()
-        foreign = len(others) > 0 and kind < FOREIGN
-        again = self.faces is not None and not foreign and kind < FOREIGN + AGAIN
-        recoded = self.faces is not None and rng.uniform() < RECODED
-        if not foreign and not again and not recoded:
+        others = self.near.get(number, ())
+        if not len(others) or rng.uniform() > FOREIGN:
             return None
-        if foreign or again:
-            other = int(rng.choice(others)) if foreign else number
-            carrier = data.load(data.rows[other], rng if data.augment else None, data.frames)
-        frames, marks = marked(carrier)
-        if recoded:
-            count = int(np.exp(rng.uniform(np.log(LEAST), np.log(MOST))))
-            frames = give_back(frames, marks, self.faces, count)
-        return frames, marks
+        return marked(data.load(data.rows[int(rng.choice(others))], rng if data.augment else None, data.frames))
 
 
-def alike(rows: list[dict], count: int = ALIKE) -> dict[int, list[int]]:
+def alike(rows: list[dict]) -> dict[int, list[int]]:
     """For each portrait the numbers of the portraits most like it: in the shape of the face and its colours."""
     stills = [number for number, row in enumerate(rows) if row.get("still")]
     looks = np.array([look(rows[number]) for number in stills])
     looks = (looks - looks.mean(0)) / looks.std(0)
     apart = np.linalg.norm(looks[:, None] - looks[None], axis=2)
-    nearest = apart.argsort(axis=1)[:, 1 : count + 1]
+    nearest = apart.argsort(axis=1)[:, 1 : ALIKE + 1]
     return {number: [stills[k] for k in near] for number, near in zip(stills, nearest, strict=True)}
-
-
-def other_speakers(rows: list[dict]) -> dict[int, list[int]]:
-    """For each real video the numbers of the videos of other people."""
-    videos = [number for number, row in enumerate(rows) if not row.get("still")]
-    return {n: [k for k in videos if rows[k]["group"] != rows[n]["group"]] for n in videos}
 
 
 def look(row: dict) -> np.ndarray:

@@ -495,6 +495,7 @@ def test_a_faithful_paste_keeps_the_donors_colours(monkeypatch):
     monkeypatch.setattr(
         dataset, "draw_blend", lambda rng, least: dataclasses.replace(draw_blend(rng, "face"), **certain)
     )
+    monkeypatch.setattr(dataset, "SHADINGS", (0.0,))
     shown = {}
     for faithful in (0.0, 1.0):
         donor = lambda *_: (red, LANDMARKS[None])  # noqa: E731
