@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument(
         "--seed", type=int, default=0, help="of the draws; another one for a run that goes on from another"
     )
-    parser.add_argument("--frozen", type=int, default=5)
+    parser.add_argument("--frozen", type=int, default=5, help="backbone stages that do not train, of 18, in frames")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     home = project.data_home()
