@@ -83,7 +83,6 @@ def main() -> None:
     parser.add_argument(
         "--seed", type=int, default=0, help="of the draws; another one for a run that goes on from another"
     )
-    parser.add_argument("--frozen", type=int, default=5, help="backbone stages that do not train, of 18, in frames")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     home = project.data_home()
@@ -113,7 +112,7 @@ def main() -> None:
     common |= {"workers": options.workers, "unfreeze_epoch": -1, "seed": options.seed}
     if options.stage == "frames":
         own = {"frame_weight": 1.0, "mask_weight": PLACES, "average": AVERAGE, "weight_decay": DECAY}
-        config, frames = TrainConfig(batch=12, frozen=options.frozen, **own, **common), 1
+        config, frames = TrainConfig(batch=12, frozen=5, **own, **common), 1
     else:
         config, frames = TrainConfig(batch=4, frozen=18, frame_weight=0.2, **common), 24
     grid = grid_rows(home / "data" / "grid", out.parent / CLIPS)

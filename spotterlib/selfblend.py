@@ -72,9 +72,7 @@ class Blend:
     jitter: float  # per-frame jitter of place, eye distances
     match: float  # 0…1: how far another person's face takes on the colours that it covers
     seed: int  # of the per-frame jitters
-    shading: float = (
-        0.0  # eye distances: of what is coarser than this, the pasted copy takes on what it covers; 0: of none
-    )
+    shading: float = 0.0  # eye distances: what is coarser than this is taken from what is covered; 0: nothing is
 
 
 def draw_blend(rng: np.random.Generator, region: str | None = None, least: float = 0.25) -> Blend:
@@ -119,9 +117,8 @@ def draw_blend(rng: np.random.Generator, region: str | None = None, least: float
 
 def as_it_is(blend: Blend, shading: float = 0.0) -> Blend:
     """The same blend, but neither copy's colours, light, grain or sharpness are altered. shading: as in `Blend`."""
-    none = np.zeros(3)
-    plain = {"gains": none + 1, "offsets": none, "contrast": 1.0, "saturation": 1.0, "shade": none[:2], "grain": 0.0}
-    return replace(blend, **plain, sharpness=0.0, flicker=0.0, shading=shading)
+    colours = {"gains": np.ones(3), "offsets": np.zeros(3), "contrast": 1.0, "saturation": 1.0, "flicker": 0.0}
+    return replace(blend, **colours, shade=np.zeros(2), grain=0.0, sharpness=0.0, shading=shading)
 
 
 def face_to_pixels(landmarks: np.ndarray) -> np.ndarray:

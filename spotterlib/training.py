@@ -163,7 +163,8 @@ def _epochs(
     net, origin = _begin(start)
     net.freeze(config.frozen)
     heads = MaskHeads(net).to(accelerator.device) if config.mask_weight else None
-    optimizer, schedule = make_optimizer(net, config, heads.parameters() if heads else ())
+    beside = [] if heads is None else list(heads.parameters())
+    optimizer, schedule = make_optimizer(net, config, beside)
     net = net.to(memory_format=torch.channels_last)
     state = RunState(history=[], best=-1.0, best_f1=-1.0, waited=0)
     data = {"start": origin["start_sha256"], "train data": describe(train), "val data": describe(val)}
@@ -227,7 +228,7 @@ def _epochs(
                     raise SpotterError(f"The loss is no number any more in epoch {epoch}. {remedy}")
                 accelerator.backward(loss)
                 if processes > 1:
-                    sum_gradients([*net.parameters(), *(heads.parameters() if heads else ())])
+                    sum_gradients([*net.parameters(), *beside])
                 accelerator.clip_grad_norm_(net.parameters(), config.clip_norm)
                 optimizer.step()
                 optimizer.zero_grad()

@@ -541,7 +541,7 @@ def test_mask_loss_by_hand_and_only_where_the_mask_is_known():
     assert not heads.seen, "nothing is kept outside training"
 
 
-def test_mask_heads_learn_where_and_stay_out_of_the_checkpoint(tmp_path):
+def test_mask_heads_are_kept_to_go_on_and_stay_out_of_the_checkpoint(tmp_path):
     config = dataclasses.replace(WHOLE, mask_weight=1.0, unfreeze_epoch=0)
     pairs = ClipDataset(faces(1).rows, load_face, 1, augment=False, selfblend=1.0)
     list(fit(config, pairs, faces(2, 50, frames=1), tmp_path, device="cpu"))
