@@ -1,8 +1,9 @@
 """Judge a checkpoint on people that it never saw, and on a family of fakes that it never learned.
 
-    SPOTTER_DATA=… python scripts/judge_checkpoint.py --out runs/judge [--checkpoint CHECKPOINT] [--quick]
+    SPOTTER_DATA=… python scripts/judge_checkpoint.py --out runs/judge [--videos FOLDER]
+        [--checkpoint CHECKPOINT] [--quick]
 
-SPOTTER_DATA names a folder with `data/portraits` and `data/grid`. Four sets:
+SPOTTER_DATA names a folder with `data/portraits` and `data/grid`. The sets:
 
 * video: the five GRID speakers kept for judging, in the clips as they are, in self-blends of every region and in blends
   with each other, at H.264 crf 23; every video goes through detection, tracking and cropping;
@@ -10,7 +11,10 @@ SPOTTER_DATA names a folder with `data/portraits` and `data/grid`. Four sets:
   mouths taken from another moment: how deepfakes are made, and what training never shows;
 * stills: the validation portraits set in motion, one real and one blended clip each, and every third of them again
   without compression, under harder compression, in half resolution, with blur and with noise;
-* still swaps: the same portraits with another's face on, made like the swaps: 134 people to their five.
+* still swaps: the same portraits with another's face on, made like the swaps: 134 people to their five;
+* open: real videos of FOLDER, which has a folder for each person (`fetch_videos.py` makes one of eight videos found in
+  open-source packages): each as it is, and stretches of it with a self-blend, a blend and a swap. Neither these people
+  nor these cameras were ever trained on.
 
 Writes videos, caches, `figures.json` and `figures.md`, the tables of checkpoints/README.md, under `--out` (real people
 shown as fakes: keep that folder to yourself). `--quick` leaves out the stills.
@@ -29,6 +33,7 @@ import pandas as pd
 from train_checkpoint import CLIPS, JUDGE, ROWS, TEACH, alike, grid_rows, is_validation, load, portrait_rows
 
 from spotterlib import project
+from spotterlib._clips import clip_row
 from spotterlib.cache import cache_faces
 from spotterlib.dataset import Camera, Carrier, film, marked
 from spotterlib.manifest import Manifest, build_manifest
@@ -52,10 +57,14 @@ STILLS = {
 }
 """What happens to the stills' clips, with faces of about 200 px."""
 
+OPEN, STRETCHES = "H.264 crf 18 to 29, faces of 90 to 200 px", 8
+"""What happens to the clips of other real videos, and how many clips are taken from each."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", required=True, help="folder for videos, caches and figures")
+    parser.add_argument("--videos", help="folder of other real videos, in it a folder for each person")
     parser.add_argument("--checkpoint", help="default: the shipped one")
     parser.add_argument("--quick", action="store_true", help="leave out the stills")
     options = parser.parse_args()
@@ -71,12 +80,14 @@ def main() -> None:
         bad = perturb_manifest(manifest, out / f"{name}-crf23", Perturbation(CLEAN, "compress", 23))
         figures[name][CLEAN] = summary(score_cache(detector, cache_faces(bad, out / f"{name}-cache")), detector)
         show(f"{name}, {CLEAN}", figures[name][CLEAN])
-    figures["grid"] = [
-        {"clip": row["group"], "taught": row["group"] in TEACH, "p": report.probability, "verdict": report.label}
-        for row in grid
-        for report in [scan_video(row["path"], detector)]
-    ]
+    figures["grid"] = [{**scanned(row, detector), "taught": row["group"] in TEACH} for row in grid]
     print(pd.DataFrame(figures["grid"]).to_string(index=False))
+    if options.videos:
+        others = open_rows(project.find_input(options.videos), out / "open.json")
+        figures["open clips"] = [scanned(row, detector) for row in others]
+        print(pd.DataFrame(figures["open clips"]).to_string(index=False))
+        figures["open"] = judge_videos(detector, others)
+        show(f"open, {OPEN}", figures["open"][OPEN])
     if not options.quick:
         rows = portrait_rows(home / "data" / "portraits", out / ROWS)
         held = [row for row in rows if is_validation(row["name"])]
@@ -97,6 +108,7 @@ def tables(figures: dict) -> str:
         "swaps": "The same speakers: 5 real clips, 20 face swaps, 5 other mouths (a family that training never showed)",
         "stills": "Validation portraits set in motion, one real and one blended clip of each",
         "still swaps": "The same portraits, one real and one swapped clip of each (that family again)",
+        "open": "Other real videos: of every stretch one real clip, one self-blend, one blend of two, one swap",
     }
     lines = []
     for name in (name for name in names if figures.get(name)):
@@ -107,7 +119,11 @@ def tables(figures: dict) -> str:
         ]
         lines += ["| --- | --- | --- | --- | --- | --- |"]
         for damage, found in figures[name].items():
-            interval = "none (5 people)" if found["interval"] is None else "{:.3f}–{:.3f}".format(*found["interval"])
+            interval = (
+                f"none ({found['people']} people)"
+                if found["interval"] is None
+                else "{:.3f}–{:.3f}".format(*found["interval"])
+            )
             real = found["verdicts"]["real"]
             fakes = [counts for kind, counts in found["verdicts"].items() if kind != "real"]
             fake = {word: sum(counts[word] for counts in fakes) for word in real}
@@ -125,7 +141,23 @@ def tables(figures: dict) -> str:
     ]
     for row in figures["grid"]:
         lines.append(f"| {row['clip']} | {'yes' if row['taught'] else 'no'} | {row['p']:.3f} | {row['verdict']} |")
+    if figures.get("open clips"):
+        lines += [
+            "",
+            "### The other real videos as they are",
+            "",
+            "| video | p(fake) | verdict |",
+            "| --- | --- | --- |",
+        ]
+    for row in figures.get("open clips", ()):
+        lines.append(f"| {row['clip']} | {row['p']:.3f} | {row['verdict']} |")
     return "\n".join(lines) + "\n"
+
+
+def scanned(row: dict, detector: Detector) -> dict:
+    """What `scan_video` says of a row's whole video: clip (its name), p, verdict."""
+    report = scan_video(row["path"], detector)
+    return {"clip": Path(row["path"]).stem, "p": report.probability, "verdict": report.label}
 
 
 def show(title: str, found: dict) -> None:
@@ -155,6 +187,7 @@ def summary(table: pd.DataFrame, detector: Detector) -> dict:
     }
     frames = seen["frame_probability"].to_numpy()
     whole = {"auc": auc(labels, p), "frame_auc": auc(labels, frames), "interval": interval, "auc_by_kind": each}
+    whole["people"] = len(set(people))
     return {**whole, "verdicts": counts, "unscored": int(table["probability"].isna().sum())}
 
 
@@ -171,7 +204,7 @@ def judge_stills(detector: Detector, rows: list[dict]) -> dict:
             foreign = number % 2 == 0
             other = load(rows[donors[number][0]], rng, 24) if foreign else None
             fakes, _ = self_blend(*marked(carrier), draw_blend(rng, least=0.5), other and marked(other))
-            lines += pair_lines(detector, row, carrier, fakes, "blend of two" if foreign else "self-blend", camera)
+            lines += clip_lines(detector, row, carrier, {"blend of two" if foreign else "self-blend": fakes}, camera)
         found[name] = summary(pd.DataFrame(lines), detector)
     return found
 
@@ -183,27 +216,55 @@ def judge_still_swaps(detector: Detector, rows: list[dict]) -> dict:
         rng = np.random.default_rng([11, number])
         carrier, other = load(row, rng, 24), load(rows[int(rng.choice(donors[number]))], rng, 24)
         fakes = paste(carrier, other, face_points, HULL)
-        lines += pair_lines(detector, row, carrier, fakes, "swap", STILLS[CLEAN])
+        lines += clip_lines(detector, row, carrier, {"swap": fakes}, STILLS[CLEAN])
     return {CLEAN: summary(pd.DataFrame(lines), detector)}
 
 
-def pair_lines(
-    detector: Detector, row: dict, carrier: Carrier, fakes: np.ndarray, method: str, camera: Camera
+def open_rows(folder: Path, kept: Path) -> list[dict]:
+    """The videos of a folder of people with their faces, found once and kept."""
+    if not kept.exists():
+        videos = sorted(path for path in folder.glob("*/*") if not path.name.startswith("."))
+        if len({path.parent for path in videos}) < 2:
+            sys.exit(f"{folder} needs a folder for each of two people or more, with real videos in it.")
+        project.write_json(kept, [clip_row(path, path.parent.name) for path in videos])
+    return project.read_json(kept)
+
+
+def judge_videos(detector: Detector, rows: list[dict]) -> dict:
+    """Of several stretches of every video: one real clip and one of each kind of fake, with another person's face."""
+    lines = []
+    for number, row in enumerate(rows):
+        others = [other for other in rows if other["group"] != row["group"]]
+        for stretch in range(STRETCHES):
+            rng = np.random.default_rng([23, number, stretch])
+            carrier, other = load(row, rng, 24), load(others[int(rng.integers(len(others)))], rng, 24)
+            camera = Camera(side=float(np.exp(rng.uniform(np.log(90), np.log(200)))), crf=int(rng.integers(18, 30)))
+            fakes = {
+                "self-blend": self_blend(*marked(carrier), draw_blend(rng, least=0.5))[0],
+                "blend of two": self_blend(*marked(carrier), draw_blend(rng, "face", least=0.75), marked(other))[0],
+                "swap": paste(carrier, other, face_points, HULL),
+            }
+            lines += clip_lines(detector, row, carrier, fakes, camera)
+    return {OPEN: summary(pd.DataFrame(lines), detector)}
+
+
+def clip_lines(
+    detector: Detector, row: dict, carrier: Carrier, fakes: dict[str, np.ndarray], camera: Camera
 ) -> list[dict]:
-    """Lines of a scored table: a carrier and a fake of it, both filmed by the camera."""
-    clips = np.stack([film(carrier, camera), film(carrier, camera, fakes)])
-    whole, frames = detector.clip_logits(clips)
-    p, each = detector.calibrated(whole, "clip"), detector.calibrated(frames.ravel(), "frame").reshape(2, -1)
+    """Lines of a scored table: a carrier and fakes of it (method → frames), all filmed by the camera."""
+    clips = np.stack([film(carrier, camera), *(film(carrier, camera, frames) for frames in fakes.values())])
+    whole, frames = detector.clip_logits(clips, np.broadcast_to(carrier.valid, clips.shape[:2]))
+    p, each = detector.calibrated(whole, "clip"), detector.calibrated(frames.ravel(), "frame").reshape(frames.shape)
     return [
         {
-            "label": label,
-            "method": method if label else "",
+            "label": int(number > 0),
+            "method": method,
             "group": row["group"],
-            "probability": p[label],
-            "frame_probability": each[label].mean(),
-            "verdict": verdict(float(p[label]), *detector.thresholds),
+            "probability": p[number],
+            "frame_probability": np.nanmean(each[number]),
+            "verdict": verdict(float(p[number]), *detector.thresholds),
         }
-        for label in (0, 1)
+        for number, method in enumerate(["", *fakes])
     ]
 
 

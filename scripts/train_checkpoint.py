@@ -29,6 +29,7 @@ from spotterlib import project
 from spotterlib._clips import clip_row, load_clip
 from spotterlib._stills import find_portraits, load_still
 from spotterlib.dataset import Carrier, ClipDataset, Donor, marked
+from spotterlib.model import SpotterNet, read_card, read_tensors, save_checkpoint
 from spotterlib.training import TrainConfig, fit
 
 ROWS, CLIPS = "portraits.json", "grid.json"
@@ -46,11 +47,8 @@ ALIKE = 30
 AVERAGE = 0.998
 """Of the weights, a step (`TrainConfig.average`), in stage "frames"."""
 
-FOREIGN = 0.5
+FOREIGN = 0.33
 """Share of the fakes that wear the face of a portrait alike."""
-
-FAITHFUL = 0.65
-"""Share of those faces that are pasted without altering them."""
 
 PLACES = 0.5
 """Weight of the loss that asks where a face is pasted (`TrainConfig.mask_weight`), in stage "frames"."""
@@ -76,7 +74,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stage", choices=["frames", "clips"])
     parser.add_argument("--out", required=True, help="folder of the run; best.safetensors and its card end up in it")
-    parser.add_argument("--start", help="checkpoint to start from (default: ImageNet weights)")
+    parser.add_argument(
+        "--start",
+        nargs="+",
+        help="checkpoint to start from, or several, whose mean is taken (default: ImageNet weights)",
+    )
     parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--lr", type=float, default=3e-4)
     parser.add_argument("--rows", type=int, help="train on the first N people only (in the order of their hashes)")
@@ -119,14 +121,30 @@ def main() -> None:
     train += [row for row in grid if row["group"] in TEACH for _ in range(TEACHINGS if options.rows is None else 5)]
     val += [row for row in grid if row["group"] in JUDGE for _ in range(JUDGINGS)]
     pairs, held = (  # held is the same in every run
-        ClipDataset(part, load, frames, seed, selfblend=1.0, donor=Donors(alike(part)), faithful=FAITHFUL)
+        ClipDataset(part, load, frames, seed, selfblend=1.0, donor=Donors(alike(part)))
         for part, seed in ((train, config.seed), (val, 1))
     )
+    start = mean_of(options.start, out) if options.start else weights
     with tqdm(total=1.0, desc=out.name, mininterval=20) as bar:
         progress = lambda share: bar.update(share - bar.n)  # noqa: E731
-        for record in fit(config, pairs, held, out, options.start or weights, card, progress=progress):
+        for record in fit(config, pairs, held, out, start, card, progress=progress):
             bar.reset()
             tqdm.write(" ".join(f"{k} {v:.4g}" for k, v in record.items()))
+
+
+def mean_of(paths: list[str], out: Path) -> Path:
+    """A checkpoint with the mean weights of several, kept as `out`/start.safetensors; of one, that one."""
+    if len(paths) == 1:
+        return Path(paths[0])
+    states = [read_tensors(path) for path in paths]
+    whole = {
+        name: sum(state[name].float() for state in states) / len(states) if first.is_floating_point() else first
+        for name, first in states[0].items()
+    }
+    net = SpotterNet()
+    net.load_state_dict(whole)
+    out.mkdir(parents=True, exist_ok=True)
+    return save_checkpoint(out / "start.safetensors", net, read_card(paths[0]))
 
 
 def load(row: dict, rng: np.random.Generator | None, frames: int) -> Carrier:

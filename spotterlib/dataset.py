@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from ._camera import PLAIN, Carrier, draw_camera, film, film_mask
 from ._camera import Camera as Camera
 from .faces import CROP, FRAMES, WINDOW
-from .selfblend import as_it_is, draw_blend, self_blend
+from .selfblend import draw_blend, self_blend
 
 
 def draw_moments(rng: np.random.Generator | None, start: float, end: float, count: int) -> np.ndarray:
@@ -36,9 +36,6 @@ FEW = 4
 CELLS = 14
 """Cells across a crop in which a clip tells where it is pasted: as many as the backbone's middle maps have."""
 
-SHADINGS = (0.0, 0.12, 0.25, 0.5)
-"""`Blend.shading` of a donor's face that is not altered."""
-
 Donor = tuple[np.ndarray, np.ndarray]
 """A face to paste: frames uint8 RGB (T, H, W, 3) and landmarks (T, 5, 2) px, NaN where there is none."""
 
@@ -50,8 +47,7 @@ class ClipDataset(Dataset):
     camera too, for a portrait was never a video. `load(row, rng, frames)` gives a row's Carrier of that many frames,
     its rng None without augment. selfblend: the chance that a real row brings a self-blended fake of itself, in the
     same batch and by the same camera. donor(data, number, carrier, rng): the face that is pasted onto row `number`, as
-    frames and landmarks (T, 5, 2), or None for the row's own; without it, always the row's own. faithful: the chance
-    that a donor's face keeps its colours, light and sharpness (`as_it_is`), and only the paste can tell.
+    frames and landmarks (T, 5, 2), or None for the row's own; without it, always the row's own.
 
     An index is epoch · len + row: every draw comes from (seed, epoch, row) alone, whatever the order, the worker or the
     machine. An item is a list of (frames uint8 (T, 3, 224, 224), valid bool (T,), label 0 or 1, row, pasted). pasted:
@@ -68,11 +64,10 @@ class ClipDataset(Dataset):
         augment: bool = True,
         selfblend: float = 0.0,
         donor: Callable[[ClipDataset, int, Carrier, np.random.Generator], Donor | None] | None = None,
-        faithful: float = 0.0,
     ) -> None:
         self.rows, self.load, self.frames = list(rows), load, frames
         self.seed, self.augment, self.selfblend = seed, augment, selfblend
-        self.donor, self.faithful = donor, faithful
+        self.donor = donor
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -88,8 +83,6 @@ class ClipDataset(Dataset):
         if row["label"] == 0 and rng.uniform() < self.selfblend:
             blend = draw_blend(rng, least=0.75 if camera.poor else 0.25)
             donor = self.donor and self.donor(self, number, carrier, rng)
-            if donor is not None and rng.uniform() < self.faithful:
-                blend = as_it_is(blend, float(rng.choice(SHADINGS)))
             fakes, masks = self_blend(*marked(carrier), blend, donor)
             clips.append((film(carrier, camera, fakes), 1, film_mask(carrier, camera, masks, CELLS)))
         valid = torch.from_numpy(carrier.valid)

@@ -8,7 +8,7 @@ aligned by landmarks and matched in colour, is what Li et al., *Face X-ray*, CVP
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -72,7 +72,6 @@ class Blend:
     jitter: float  # per-frame jitter of place, eye distances
     match: float  # 0…1: how far another person's face takes on the colours that it covers
     seed: int  # of the per-frame jitters
-    shading: float = 0.0  # eye distances: what is coarser than this is taken from what is covered; 0: nothing is
 
 
 def draw_blend(rng: np.random.Generator, region: str | None = None, least: float = 0.25) -> Blend:
@@ -113,12 +112,6 @@ def draw_blend(rng: np.random.Generator, region: str | None = None, least: float
         match=float(rng.uniform(0.7, 1.0)),
         seed=int(rng.integers(2**31)),
     )
-
-
-def as_it_is(blend: Blend, shading: float = 0.0) -> Blend:
-    """The same blend, but neither copy's colours, light, grain or sharpness are altered. shading: as in `Blend`."""
-    colours = {"gains": np.ones(3), "offsets": np.zeros(3), "contrast": 1.0, "saturation": 1.0, "flicker": 0.0}
-    return replace(blend, **colours, shade=np.zeros(2), grain=0.0, sharpness=0.0, shading=shading)
 
 
 def face_to_pixels(landmarks: np.ndarray) -> np.ndarray:
@@ -213,8 +206,6 @@ def self_blend(
         else:
             outside = _altered(frame, blend, flick, centre, unit, blend.seed + k)
         inside = _moved(inside, blend, centre, shake, unit)
-        if blend.shading:
-            inside = inside + _coarse(outside - inside, blend.shading * unit)
         mixed = outside + mask[..., None] * (inside - outside)
         fakes[k] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
         masks[k] = mask
@@ -234,14 +225,6 @@ def _moved(picture: np.ndarray, blend: Blend, centre: np.ndarray, shake: np.ndar
     at_x = np.float32(back[0, 0]) * x + np.float32(back[0, 1]) * y + np.float32(back[0, 2]) + bend[..., 0]
     at_y = np.float32(back[1, 0]) * x + np.float32(back[1, 1]) * y + np.float32(back[1, 2]) + bend[..., 1]
     return cv2.remap(picture, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-
-
-def _coarse(picture: np.ndarray, sigma: float) -> np.ndarray:
-    """What is left of float32 (H, W, 3) after a wide blur of this σ (px), found on a smaller picture."""
-    height, width = picture.shape[:2]
-    step = max(1, int(sigma / 3))
-    small = cv2.resize(picture, (max(1, width // step), max(1, height // step)), interpolation=cv2.INTER_AREA)
-    return cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / step), (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def _fitted(

@@ -487,23 +487,3 @@ def test_what_the_donor_gives_is_pasted_and_nothing_else():
     assert inside.any() and not torch.equal(fake[0], own[0][1][0])
     spread = [clip[0].float().std(1)[inside].mean() for clip in (fake, own[0][1])]  # of R, G and B: one colour, evenly
     assert spread[0] != spread[1] and torch.equal(other[0], own[2][1][0])
-
-
-def test_a_faithful_paste_keeps_the_donors_colours(monkeypatch):
-    red = np.full((1, 240, 320, 3), (250, 0, 0), np.uint8)
-    certain = {"ratio": 1.0, "match": 0.0, "offsets": np.full(3, 20.0), "alter_inside": True}
-    monkeypatch.setattr(
-        dataset, "draw_blend", lambda rng, least: dataclasses.replace(draw_blend(rng, "face"), **certain)
-    )
-    monkeypatch.setattr(dataset, "SHADINGS", (0.0,))
-    shown = {}
-    for faithful in (0.0, 1.0):
-        donor = lambda *_: (red, LANDMARKS[None])  # noqa: E731
-        data = ClipDataset(rows(1), load_clouds, 1, augment=False, selfblend=1.0, donor=donor, faithful=faithful)
-        fake, pasted = data[0][1][0][0].float(), data[0][1][4][0]
-        core = torch.from_numpy(cv2.resize(pasted.numpy(), (224, 224), interpolation=cv2.INTER_NEAREST)) > 0.99
-        shown[faithful] = fake[:, core].mean(1)
-    assert torch.allclose(shown[1.0], torch.tensor([250.0, 0.0, 0.0]), atol=1.5)
-    assert (shown[0.0] - shown[1.0]).abs().max() > 8
-    own = ClipDataset(rows(1), load_clouds, 1, augment=False, selfblend=1.0, faithful=1.0)[0][1][0]
-    assert torch.equal(own, ClipDataset(rows(1), load_clouds, 1, augment=False, selfblend=1.0)[0][1][0]), "no donor"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spotterlib._animate import animate_still, draw_motion
-from spotterlib.selfblend import REGIONS, as_it_is, draw_blend, face_to_pixels, region_mask, self_blend
+from spotterlib.selfblend import REGIONS, draw_blend, face_to_pixels, region_mask, self_blend
 
 MEAN_FACE = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.62], [-0.42, 1.08], [0.42, 1.08]])  # in eye distances
 LANDMARKS = MEAN_FACE * 40 + [80, 60]
@@ -101,37 +101,6 @@ def test_each_trait_alone_is_seen_inside_and_an_unchanged_copy_is_not(trait, val
     fakes, masks = self_blend(frames, marks, dataclasses.replace(blend, **{trait: value}))
     changed = np.abs(fakes.astype(int) - frames).max(-1)
     assert changed[masks > 0.9].mean() > 1 and changed[masks == 0].max() == 0
-
-
-def test_a_copy_as_it_is_is_moved_and_not_altered():
-    frames, marks = clip(2)
-    drawn = dataclasses.replace(
-        draw_blend(np.random.default_rng(1), "face"), offsets=np.full(3, 15.0), alter_inside=False
-    )
-    still = {name: PLAIN_BLEND[name] for name in ("shift", "scale", "roll", "bend", "jitter")}
-    assert np.array_equal(self_blend(frames, marks, as_it_is(dataclasses.replace(drawn, **still)))[0], frames)
-    moved, masks = self_blend(frames, marks, as_it_is(drawn))
-    changed = (moved != frames).any(-1)
-    assert changed[masks > 0.9].any() and not changed[masks == 0].any()
-
-
-def test_shading_follows_what_is_covered_and_detail_what_is_pasted():
-    frames, marks = clip(1)
-    plain = dataclasses.replace(draw_blend(np.random.default_rng(1), "face"), **PLAIN_BLEND)
-    noise = np.random.default_rng(2).normal(0, 12, frames.shape)
-    donor = (np.clip(frames * 0.6 + 20 + noise, 0, 255).astype(np.uint8), marks)  # darker, with a grain of its own
-    blend = dataclasses.replace(plain, match=0.0, softness=0.03)
-    laid, masks = self_blend(frames, marks, blend, donor)
-    shaded, _ = self_blend(frames, marks, dataclasses.replace(blend, shading=0.2), donor)
-    core = masks[0] > 0.99
-
-    def apart(fake: np.ndarray, sigma: float) -> float:
-        return float(np.abs(cv2.GaussianBlur(fake[0] - frames[0].astype(np.float32), (0, 0), sigma))[core].mean())
-
-    unit = np.hypot(*(marks[0][1] - marks[0][0]))
-    assert apart(shaded, 0.4 * unit) < 0.15 * apart(laid, 0.4 * unit), "the light of the covered face"
-    detail = [(f[0] - cv2.GaussianBlur(f[0].astype(np.float32), (0, 0), 2))[core].std() for f in (laid, shaded, frames)]
-    assert detail[1] == pytest.approx(detail[0], rel=0.1) and detail[1] > 1.2 * detail[2], "the grain of the pasted one"
 
 
 def test_another_face_lands_on_the_landmarks_in_the_colours_it_covers():
