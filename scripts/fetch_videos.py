@@ -132,7 +132,7 @@ def fetch(package: Package) -> bytes:
         links = [link for link in re.findall(r'href="([^"]+)"', listed) if package.file in link.split("#")[0]]
         if not links:
             raise LookupError("it is not listed there")
-        address = urljoin(address, links[0])
+        address = urljoin(address, links[0].split("#")[0])
     return read(address)
 
 

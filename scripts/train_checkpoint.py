@@ -1,16 +1,14 @@
 """Train the shipped checkpoint from real faces alone, portraits and five short videos, by self-blending.
 
-    SPOTTER_DATA=… python scripts/train_checkpoint.py frames --out runs/checkpoint/frames
-    SPOTTER_DATA=… python scripts/train_checkpoint.py clips --start runs/checkpoint/frames/best.safetensors \\
-        --out runs/checkpoint/clips
+    SPOTTER_DATA=… python scripts/train_checkpoint.py anew --out runs/checkpoint
 
 SPOTTER_DATA names a folder with `data/portraits`, `data/grid` and `weights/efficientnet-b0-imagenet.safetensors`. The
 portraits in data/people/set_aside.txt, which the sample people were mixed from, are left out. People are split by a
 hash of the file name: 85 % train, 15 % validation; five speakers of GRID train, the other five only judge. A fake is a
 self-blend, or a blend with one of the portraits most alike. In stage "frames" the backbone and the frame head learn on
-pairs of clips of two frames; in stage "clips" the GRU and its head learn on clips of the deployed length, the backbone
-held still. Stopped at any point, the same command goes on. checkpoints/README.md has the commands that made the shipped
-checkpoint.
+pairs of single frames; in stage "clips" the GRU and its head learn on clips of the deployed length, the backbone held
+still; "anew" is one after the other. Stopped at any point, the same command goes on. checkpoints/README.md has the
+commands that made the shipped checkpoint.
 """
 
 from __future__ import annotations
@@ -40,6 +38,10 @@ JUDGE = ("lwbsza", "pwij3p", "sbia1a", "sbwe5n", "swiz3n")
 
 TEACHINGS, JUDGINGS = 12, 8
 """How often each of them comes in an epoch, filmed anew every time: there are five of them to 787 portraits."""
+
+EPOCHS = {"frames": 52, "clips": 1}
+PEOPLE = {"frames": None, "clips": 320}
+"""Of each stage, where nothing else is asked for; None: all people."""
 
 ALIKE = 30
 """How many portraits count as alike."""
@@ -72,16 +74,18 @@ LIMITS = [
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=["frames", "clips"])
+    parser.add_argument("stage", choices=["frames", "clips", "anew"])
     parser.add_argument("--out", required=True, help="folder of the run; best.safetensors and its card end up in it")
     parser.add_argument(
         "--start",
         nargs="+",
         help="checkpoint to start from, or several, whose mean is taken (default: ImageNet weights)",
     )
-    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--epochs", type=int, help="default: 52 of frames, 1 of clips")
     parser.add_argument("--lr", type=float, default=3e-4)
-    parser.add_argument("--rows", type=int, help="train on the first N people only (in the order of their hashes)")
+    parser.add_argument(
+        "--rows", type=int, help="train on the first N people only, in the order of their hashes (clips: 320, else all)"
+    )
     parser.add_argument(
         "--seed", type=int, default=0, help="of the draws; another one for a run that goes on from another"
     )
@@ -89,13 +93,25 @@ def main() -> None:
     options = parser.parse_args()
     home = project.data_home()
     if home is None:
-        sys.exit("Set SPOTTER_DATA to the folder that holds data/portraits and weights.")
+        sys.exit("Set SPOTTER_DATA to the folder that holds data/portraits, data/grid and weights.")
     out = project.output_path(options.out)
+    if options.stage != "anew":
+        train(options.stage, options, home, out, options.start)
+        return
+    frames = train("frames", options, home, out / "frames", options.start)
+    options.epochs = options.rows = None
+    train("clips", options, home, out / "clips", [str(frames)])
+
+
+def train(stage: str, options: argparse.Namespace, home: Path, out: Path, start: list[str] | None) -> Path:
+    """One stage, or what is left of it; returns its best checkpoint."""
+    epochs = options.epochs or EPOCHS[stage]
+    count = options.rows or PEOPLE[stage]
     rows = portrait_rows(home / "data" / "portraits", out.parent / ROWS)
-    train = [row for row in rows if not is_validation(row["name"])]
-    train = sorted(train, key=lambda row: name_hash(row["name"]))[: options.rows]
+    people = [row for row in rows if not is_validation(row["name"])]
+    people = sorted(people, key=lambda row: name_hash(row["name"]))[:count]
     val = [row for row in rows if is_validation(row["name"])]
-    print(f"{len(train)} people to train on, {len(val)} for validation")
+    print(f"{stage}: {len(people)} people to train on, {len(val)} for validation")
     weights = home / "weights" / "efficientnet-b0-imagenet.safetensors"
     card = {
         "name": "spotter_v1",
@@ -105,31 +121,33 @@ def main() -> None:
             "training": "public-domain portraits set in motion, and five real clips; fakes of them by self-blending "
             "and by blending people who look alike; no deepfake was seen",
             "origin": ORIGIN,
-            "people": {"all": len(rows), "this_stage": len(train), "validation": len(val)},
+            "people": {"all": len(rows), "this_stage": len(people), "validation": len(val)},
             "portraits_sha256": listing_sha256(rows),
             "imagenet_weights_sha256": project.file_sha256(weights),
         },
     }
-    common = {"epochs": options.epochs, "restart": options.epochs, "lr": options.lr, "patience": options.epochs}
+    common = {"epochs": epochs, "restart": epochs, "lr": options.lr, "patience": epochs}
     common |= {"workers": options.workers, "unfreeze_epoch": -1, "seed": options.seed}
-    if options.stage == "frames":
+    if stage == "frames":
         own = {"frame_weight": 1.0, "mask_weight": PLACES, "average": AVERAGE, "weight_decay": DECAY}
         config, frames = TrainConfig(batch=12, frozen=5, **own, **common), 1
     else:
         config, frames = TrainConfig(batch=4, frozen=18, frame_weight=0.2, **common), 24
     grid = grid_rows(home / "data" / "grid", out.parent / CLIPS)
-    train += [row for row in grid if row["group"] in TEACH for _ in range(TEACHINGS if options.rows is None else 5)]
+    often = TEACHINGS if count is None else 5
+    people += [row for row in grid if row["group"] in TEACH for _ in range(often)]
     val += [row for row in grid if row["group"] in JUDGE for _ in range(JUDGINGS)]
     pairs, held = (  # held is the same in every run
         ClipDataset(part, load, frames, seed, selfblend=1.0, donor=Donors(alike(part)))
-        for part, seed in ((train, config.seed), (val, 1))
+        for part, seed in ((people, config.seed), (val, 1))
     )
-    start = mean_of(options.start, out) if options.start else weights
+    first = mean_of(start, out) if start else weights
     with tqdm(total=1.0, desc=out.name, mininterval=20) as bar:
         progress = lambda share: bar.update(share - bar.n)  # noqa: E731
-        for record in fit(config, pairs, held, out, start, card, progress=progress):
+        for record in fit(config, pairs, held, out, first, card, progress=progress):
             bar.reset()
             tqdm.write(" ".join(f"{k} {v:.4g}" for k, v in record.items()))
+    return out / "best.safetensors"
 
 
 def mean_of(paths: list[str], out: Path) -> Path:
