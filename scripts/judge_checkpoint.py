@@ -14,7 +14,8 @@ SPOTTER_DATA names a folder with `data/portraits` and `data/grid`. The sets:
 * still swaps: the same portraits with another's face on, made like the swaps: 134 people to their five;
 * open: real videos of FOLDER, which has a folder for each person (`fetch_videos.py` makes one of eight videos found in
   open-source packages): each as it is, and stretches of it with a self-blend, a blend and a swap. Neither these people
-  nor these cameras were ever trained on.
+  nor these cameras were ever trained on;
+* samples: the sample clips, of people who do not exist.
 
 Writes videos, caches, `figures.json` and `figures.md`, the tables of checkpoints/README.md, under `--out` (real people
 shown as fakes: keep that folder to yourself). `--quick` leaves out the stills.
@@ -40,6 +41,7 @@ from spotterlib.manifest import Manifest, build_manifest
 from spotterlib.metrics import auc, bootstrap_interval
 from spotterlib.model import Detector, load_checkpoint
 from spotterlib.perturb import Perturbation, perturb_manifest
+from spotterlib.samples import make_samples
 from spotterlib.scan import scan_video, verdict
 from spotterlib.scoring import score_cache
 from spotterlib.selfblend import REGIONS, draw_blend, face_to_pixels, self_blend
@@ -88,6 +90,9 @@ def main() -> None:
         print(pd.DataFrame(figures["open clips"]).to_string(index=False))
         figures["open"] = judge_videos(detector, others)
         show(f"open, {OPEN}", figures["open"][OPEN])
+    samples = cache_faces(make_samples(), out / "samples-cache")
+    figures["samples"] = {"as they are": summary(score_cache(detector, samples), detector)}
+    show("samples", figures["samples"]["as they are"])
     if not options.quick:
         rows = portrait_rows(home / "data" / "portraits", out / ROWS)
         held = [row for row in rows if is_validation(row["name"])]
@@ -109,6 +114,7 @@ def tables(figures: dict) -> str:
         "stills": "Validation portraits set in motion, one real and one blended clip of each",
         "still swaps": "The same portraits, one real and one swapped clip of each (that family again)",
         "open": "Other real videos: of every stretch one real clip, one self-blend, one blend of two, one swap",
+        "samples": "The sample clips: 32 real, 16 self-blends, 16 face swaps of people who do not exist",
     }
     lines = []
     for name in (name for name in names if figures.get(name)):

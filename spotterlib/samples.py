@@ -262,7 +262,7 @@ SHOWN = "p13"
 
 
 def sample_clip(kind: str = "fake") -> Path:
-    """A sample clip to try things on: "fake" is a self-blend that the shipped checkpoint finds (it misses a quarter of
+    """A sample clip to try things on: "fake" is a self-blend that the shipped checkpoint finds (it misses a third of
     them), "real" the scene it was put into; made if missing."""
     folder = make_samples("data/samples").root
     fake = next(sample for sample in plan_samples() if sample.method == "SelfBlend" and sample.person == SHOWN)
