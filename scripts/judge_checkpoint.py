@@ -228,12 +228,14 @@ def judge_still_swaps(detector: Detector, rows: list[dict]) -> dict:
 
 def open_rows(folder: Path, kept: Path) -> list[dict]:
     """The videos of a folder of people with their faces, found once and kept."""
-    if not kept.exists():
-        videos = sorted(path for path in folder.glob("*/*") if not path.name.startswith("."))
-        if len({path.parent for path in videos}) < 2:
-            sys.exit(f"{folder} needs a folder for each of two people or more, with real videos in it.")
-        project.write_json(kept, [clip_row(path, path.parent.name) for path in videos])
-    return project.read_json(kept)
+    videos = sorted(path for path in folder.glob("*/*") if not path.name.startswith("."))
+    if len({path.parent for path in videos}) < 2:
+        sys.exit(f"{folder} needs a folder for each of two people or more, with real videos in it.")
+    rows = project.read_json(kept) if kept.exists() else []
+    if [row["path"] for row in rows] != [str(path) for path in videos]:
+        rows = [clip_row(path, path.parent.name) for path in videos]
+        project.write_json(kept, rows)
+    return rows
 
 
 def judge_videos(detector: Detector, rows: list[dict]) -> dict:

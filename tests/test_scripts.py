@@ -122,3 +122,19 @@ def test_videos_come_out_of_packages_and_must_be_what_they_were(tmp_path, monkey
     assert (tmp_path / "out" / "someone" / "clip.mp4").read_bytes() == video
     answers.clear()
     run(right)  # it is there: nothing is asked for
+
+
+def test_the_videos_kept_are_those_of_the_folder(tmp_path, monkeypatch):
+    import judge_checkpoint as script
+
+    monkeypatch.setattr(script, "clip_row", lambda path, group: {"path": str(path), "group": group})
+    for name in ("a/1.mp4", "a/2.mp4", "b/1.mp4", "b/.hidden"):
+        (tmp_path / "one" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "one" / name).touch()
+    kept = tmp_path / "open.json"
+    rows = script.open_rows(tmp_path / "one", kept)
+    assert [row["group"] for row in rows] == ["a", "a", "b"] and script.open_rows(tmp_path / "one", kept) == rows
+    (tmp_path / "one" / "b" / "2.mp4").touch()
+    assert len(script.open_rows(tmp_path / "one", kept)) == 4, "what was kept is of another folder"
+    with pytest.raises(SystemExit, match="a folder for each of two people"):
+        script.open_rows(tmp_path / "one" / "a", kept)
