@@ -146,7 +146,7 @@ def tables(figures: dict) -> str:
         "| --- | --- | --- | --- |",
     ]
     for row in figures["grid"]:
-        lines.append(f"| {row['clip']} | {'yes' if row['taught'] else 'no'} | {row['p']:.3f} | {row['verdict']} |")
+        lines.append(f"| {row['clip']} | {'yes' if row['taught'] else 'no'} | {probability(row)} | {row['verdict']} |")
     if figures.get("open clips"):
         lines += [
             "",
@@ -156,8 +156,13 @@ def tables(figures: dict) -> str:
             "| --- | --- | --- |",
         ]
     for row in figures.get("open clips", ()):
-        lines.append(f"| {row['clip']} | {row['p']:.3f} | {row['verdict']} |")
+        lines.append(f"| {row['clip']} | {probability(row)} | {row['verdict']} |")
     return "\n".join(lines) + "\n"
+
+
+def probability(row: dict) -> str:
+    """A scanned video's, which too little of a face leaves without one."""
+    return "none" if row["p"] is None else f"{row['p']:.3f}"
 
 
 def scanned(row: dict, detector: Detector) -> dict:
