@@ -31,10 +31,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-from train_checkpoint import CLIPS, JUDGE, ROWS, TEACH, alike, grid_rows, is_validation, load, portrait_rows
+from train_checkpoint import CLIPS, JUDGE, ROWS, TEACH, alike, clip_rows, grid_rows, is_validation, load, portrait_rows
 
 from spotterlib import project
-from spotterlib._clips import clip_row
 from spotterlib.cache import cache_faces
 from spotterlib.dataset import Camera, Carrier, film, marked
 from spotterlib.manifest import Manifest, build_manifest
@@ -232,15 +231,11 @@ def judge_still_swaps(detector: Detector, rows: list[dict]) -> dict:
 
 
 def open_rows(folder: Path, kept: Path) -> list[dict]:
-    """The videos of a folder of people with their faces, found once and kept."""
+    """The videos of a folder of people, with their faces."""
     videos = sorted(path for path in folder.glob("*/*") if not path.name.startswith("."))
     if len({path.parent for path in videos}) < 2:
         sys.exit(f"{folder} needs a folder for each of two people or more, with real videos in it.")
-    rows = project.read_json(kept) if kept.exists() else []
-    if [row["path"] for row in rows] != [str(path) for path in videos]:
-        rows = [clip_row(path, path.parent.name) for path in videos]
-        project.write_json(kept, rows)
-    return rows
+    return clip_rows({path: path.parent.name for path in videos}, kept)
 
 
 def judge_videos(detector: Detector, rows: list[dict]) -> dict:

@@ -204,10 +204,17 @@ def look(row: dict) -> np.ndarray:
 
 
 def grid_rows(folder: Path, kept: Path) -> list[dict]:
-    """GRID's clips with their faces, found once and kept."""
-    if not kept.exists():
-        project.write_json(kept, [clip_row(folder / f"{name}.mpg", name) for name in TEACH + JUDGE])
-    return project.read_json(kept)
+    """GRID's clips with their faces."""
+    return clip_rows({folder / f"{name}.mpg": name for name in TEACH + JUDGE}, kept)
+
+
+def clip_rows(videos: dict[Path, str], kept: Path) -> list[dict]:
+    """Rows of real videos (path → who is in it), their faces found once and kept, and found anew for other videos."""
+    rows = project.read_json(kept) if kept.exists() else []
+    if [row["path"] for row in rows] != [str(path) for path in videos]:
+        rows = [clip_row(path, person) for path, person in videos.items()]
+        project.write_json(kept, rows)
+    return rows
 
 
 def name_hash(name: str) -> int:

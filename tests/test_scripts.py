@@ -126,8 +126,9 @@ def test_videos_come_out_of_packages_and_must_be_what_they_were(tmp_path, monkey
 
 def test_the_videos_kept_are_those_of_the_folder(tmp_path, monkeypatch):
     import judge_checkpoint as script
+    import train_checkpoint
 
-    monkeypatch.setattr(script, "clip_row", lambda path, group: {"path": str(path), "group": group})
+    monkeypatch.setattr(train_checkpoint, "clip_row", lambda path, group: {"path": str(path), "group": group})
     for name in ("a/1.mp4", "a/2.mp4", "b/1.mp4", "b/.hidden"):
         (tmp_path / "one" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "one" / name).touch()
