@@ -3,10 +3,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test soak lab lint bench clean
+.PHONY: demo check test soak lab lint bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python scripts/demo.py
+
+# while working: lint, and of most rooms what is tested quickly
+FAST := base data metrics video/test_formats.py faces/test_crops.py faces/test_tracking.py faces/test_tracks.py \
+	faces/test_windows.py fakes/test_animate.py fakes/test_camera.py fakes/test_carriers.py model/test_network.py \
+	training/test_losses.py training/test_settings.py evidence/test_draw.py evidence/test_heat.py evidence/test_strip.py \
+	evaluation/test_point.py evaluation/test_tables.py notebook/test_progress.py whole/test_package.py whole/test_rooms.py
+SLOW := hundred_thousand or near_the_asked or every_pair or a_split_by_file_leaks or names_that_the_card or asked_for_again
+
+check: lint
+	$(BIN)/python -m pytest $(addprefix tests/,$(FAST)) -k "not ($(SLOW))"
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
@@ -24,7 +34,7 @@ bench: $(VENV)/.demo
 	$(BIN)/python benchmarks/bench.py
 
 lint: $(VENV)/.test
-	$(BIN)/ruff check . && $(BIN)/ruff format --check spotterlib scripts tests benchmarks
+	$(BIN)/ruff check . && $(BIN)/ruff format --check spotterlib scripts tests benchmarks && $(BIN)/lint-imports --no-logo --no-cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Spotter needs Python 3.11 or newer: make PYTHON=python3.11 …")'

@@ -1,15 +1,14 @@
 """How near the floor: every figure of the speed table, as ratios within one run.
 
-    make bench          (or: python benchmarks/bench.py --only scan heatmaps)
+    python benchmarks/bench.py      (or: make bench; some of it: --only scan heatmaps)
 
-Makes its clips under runs/bench (sample people who do not exist), measures, prints a table and writes
-benchmarks/latest.json. Every figure is the median of --rounds rounds, the parts of a ratio measured in turn in each, so
+Makes its clips under runs/bench (sample people who do not exist), measures, prints a table and writes latest.json to
+`--out`. Every figure is the median of --rounds rounds, the parts of a ratio measured in turn in each, so
 that whatever else the machine does falls on all of them. Seconds of the clock. Nothing else should run beside it.
 """
 
 from __future__ import annotations
 
-import argparse
 import datetime
 import os
 import platform
@@ -17,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -27,39 +26,41 @@ import torch
 from clips import make_clip, repeat_clip
 from torch import nn
 
-from spotterlib import faces, training
-from spotterlib._decoding import decoded, opened
-from spotterlib._losses import Batches, batch_loss, class_weights
-from spotterlib._threads import on_one_core
-from spotterlib.cache import cache_faces
-from spotterlib.dataset import make_loader
-from spotterlib.heatmap import explain_clips
+from spotterlib.base import (
+    ROOT,
+    command_line,
+    output_path,
+    pick_device,
+    run_main,
+    seed_everything,
+    versions,
+    write_json,
+)
+from spotterlib.data import split_by_group
+from spotterlib.evidence import write_diagnostic_video
+from spotterlib.faces import cache_faces, detect_faces
+from spotterlib.fakes import make_samples
 from spotterlib.model import DEFAULT_CHECKPOINT, SpotterNet, load_checkpoint
-from spotterlib.project import ROOT, output_path, pick_device, seed_everything, versions, write_json
-from spotterlib.render import write_diagnostic_video
-from spotterlib.samples import make_samples
-from spotterlib.scan import scan_video
-from spotterlib.splits import split_by_group
-from spotterlib.video import iterate_frames, read_frames, write_video
+from spotterlib.scan import explain_clips, scan_video
+from spotterlib.training import Batches, TrainConfig, batch_loss, cached_parts, class_weights, fit, make_loader
+from spotterlib.training.settings import make_optimizer, pick_precision  # the room's own: a step taken apart
+from spotterlib.video import decoded, iterate_frames, opened, read_frames, write_video
 
-HOME = ROOT / "benchmarks"
 SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--out", default=str(HOME / "latest.json"))
-    asked = parser.parse_args()
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = command_line(__doc__, "device", out="benchmarks")
+    parser.add_argument("--only", nargs="+", choices=list(PARTS), metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--rounds", type=int, default=5, help="every figure is the median of so many")
+    options = parser.parse_args(arguments)
     seed_everything(0)
     work = output_path("runs/bench")
     work.mkdir(parents=True, exist_ok=True)
-    device = pick_device(asked.device)
+    device = pick_device(options.device)
     rows = []
-    for part in asked.only:
-        for row in PARTS[part](work, asked.rounds, device):
+    for part in options.only or PARTS:
+        for row in PARTS[part](work, options.rounds, device):
             rows.append(row)
             print(told(row), flush=True)
     facts = {
@@ -68,11 +69,11 @@ def main() -> None:
         "processor": processor(),
         "cores": os.cpu_count(),
         "torch_threads": torch.get_num_threads(),
-        "rounds": asked.rounds,
+        "rounds": options.rounds,
         "versions": versions(),
         "rows": rows,
     }
-    print(write_json(asked.out, facts))
+    print(write_json(output_path(options.out) / "latest.json", facts))
 
 
 # --- measuring -------------------------------------------------------------------------------------------------------
@@ -160,7 +161,7 @@ def bench_scan(work: Path, rounds: int, device: str) -> list[dict]:
 
         def detect(pictures: list = small) -> None:
             for picture in pictures:
-                on_one_core(faces._mtcnn, picture, device).result()
+                detect_faces([picture], device)
 
         found = seconds(
             rounds,
@@ -259,13 +260,13 @@ def bench_training(work: Path, rounds: int, device: str) -> list[dict]:
     manifest = make_samples(work / "samples", pairs=4)
     cached = cache_faces(split_by_group(manifest, (0.5, 0.25, 0.25)), work / "train" / "cache", workers=2)
     assert (cached["file"] != "").all()
-    train, val = training.cached_parts(work / "train", 24, 0.5)
+    train, val = cached_parts(work / "train", 24, 0.5)
     train.rows = train.rows * 4
     loader = make_loader(train, 2, True, workers=1)
     ready = list(loader)  # the worker has begun, and these are for the steps
     begun = time.perf_counter()
     makes = sum(len(batch["label"]) for batch in loader) / (time.perf_counter() - begun)
-    precision, frozen = training.pick_precision("auto", device), training.TrainConfig.frozen
+    precision, frozen = pick_precision("auto", device), TrainConfig.frozen
     nets = {"ours": (SpotterNet().freeze(frozen), precision), "plain": (PlainNet().freeze(frozen), "no")}
     if device.startswith("cuda"):
         nets["whole"] = (SpotterNet(), precision)
@@ -273,8 +274,8 @@ def bench_training(work: Path, rounds: int, device: str) -> list[dict]:
     takes = {name: len(ready[0]["label"]) / taken for name, taken in seconds(rounds, **steps).items()}
     out = work / "fit"
     shutil.rmtree(out, ignore_errors=True)
-    quick = training.TrainConfig(batch=4, epochs=2, workers=1)
-    *_, record = training.fit(quick, train, val, out, DEFAULT_CHECKPOINT, device=device)
+    quick = TrainConfig(batch=4, epochs=2, workers=1)
+    *_, record = fit(quick, train, val, out, DEFAULT_CHECKPOINT, device=device)
     rate = record["clips_per_second"]
     rows = [
         row("clips made by one worker / clips trained on, trunk frozen", makes / takes["ours"], "≥", 1.2, makes=makes),
@@ -309,8 +310,8 @@ def step(net: SpotterNet, precision: str, device: str, batch: dict, weights: tor
 
     AcceleratorState._reset_state(reset_partial_state=True)
     accelerator = Accelerator(mixed_precision=precision, cpu=device == "cpu")
-    config = training.TrainConfig()
-    optimizer = accelerator.prepare(training.make_optimizer(net, config)[0])
+    config = TrainConfig()
+    optimizer = accelerator.prepare(make_optimizer(net, config)[0])
     model = accelerator.prepare_model(net.to(memory_format=torch.channels_last), evaluation_mode=True)
     net.train()
     ((moved, clips, frames),) = Batches([batch], False, accelerator.device)
@@ -374,4 +375,4 @@ PARTS = {
 }
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -9,8 +9,8 @@ import av
 import cv2
 import numpy as np
 
-from spotterlib._animate import animate_still, draw_motion
-from spotterlib.project import ROOT, atomic_path, read_json
+from spotterlib.base import ROOT, atomic_path, read_json
+from spotterlib.fakes import animate_still, draw_motion
 from spotterlib.video import write_video
 
 FPS = 25.0

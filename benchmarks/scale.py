@@ -2,45 +2,45 @@
 
     python benchmarks/scale.py
 
-Writes benchmarks/scale.json and scale.svg. Each point is the median of --rounds scans in processor seconds, all threads
+Writes scale.json and scale.svg to `--out`. Each point is the median of --rounds scans in processor seconds, all threads
 together: what a core is busy for, however many share the work. Clips: runs/bench (`clips.py`).
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
 import matplotlib
 import numpy as np
 import torch
-from bench import HOME, SIZES, clip, processor
+from bench import SIZES, clip, processor
 from clips import repeat_clip
 
-from spotterlib.cache import cache_faces
-from spotterlib.manifest import build_manifest
+from spotterlib.base import atomic_path, command_line, output_path, run_main, versions, write_json
+from spotterlib.data import build_manifest
+from spotterlib.faces import cache_faces
 from spotterlib.model import load_checkpoint
-from spotterlib.project import atomic_path, output_path, versions, write_json
 from spotterlib.scan import scan_video
 
 DFDC = 119_154
 """Training clips of DFDC, of 10 s in 1080p (Dolhansky et al., 2020)."""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args()
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = command_line(__doc__, out="benchmarks")
+    parser.add_argument("--rounds", type=int, default=3, help="every figure is the median of so many")
+    options = parser.parse_args(arguments)
+    out = output_path(options.out)
     work = output_path("runs/bench")
     work.mkdir(parents=True, exist_ok=True)
     detector = load_checkpoint(device="cpu")
 
     def scans(path: Path) -> float:
-        return busy(lambda: scan_video(path, detector), asked.rounds)
+        return busy(lambda: scan_video(path, detector), options.rounds)
 
     short = clip(work, SIZES["720p"], 6.0)
     lengths = {}
@@ -51,7 +51,7 @@ def main() -> None:
     people = {count: scans(clip(work, SIZES["1080p"], 6.0, count)) for count in (1, 2, 3, 4)}
     crops = scan_video(short, detector).faces[0].clip.frames[None]
     batches = {
-        size: busy(lambda size=size: detector.clip_logits(np.repeat(crops, size, 0), batch=size), asked.rounds) / size
+        size: busy(lambda size=size: detector.clip_logits(np.repeat(crops, size, 0), batch=size), options.rounds) / size
         for size in (1, 2, 4, 8)
     }
     whole = clip(work, SIZES["1080p"], 10.0)
@@ -61,7 +61,7 @@ def main() -> None:
         os.link(whole, folder / whole.name)
     manifest = build_manifest(folder.parent)
     turn = iter(range(1_000_000))
-    cached = busy(lambda: cache_faces(manifest, work / "caches" / f"{time.time_ns()}-{next(turn)}"), asked.rounds)
+    cached = busy(lambda: cache_faces(manifest, work / "caches" / f"{time.time_ns()}-{next(turn)}"), options.rounds)
     scanned = scans(whole)
     hours = {
         task: {str(cores): DFDC * taken / 3600 / cores for cores in (1, 16, 256)}
@@ -80,8 +80,8 @@ def main() -> None:
         "clip_of_10_s_1080p": {"cache": cached, "scan": scanned},
         "dfdc_hours": hours,
     }
-    write_json(HOME / "scale.json", facts)
-    draw(facts, HOME / "scale.svg")
+    write_json(out / "scale.json", facts)
+    draw(facts, out / "scale.svg")
     for name in ("length_s", "height_px", "faces", "clips_in_a_batch", "clip_of_10_s_1080p", "dfdc_hours"):
         print(name, facts[name])
 
@@ -119,4 +119,4 @@ def draw(facts: dict, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -1,6 +1,6 @@
 """Run the whole series on the sample clips: what `make demo` does.
 
-    python scripts/demo.py [--out runs/demo]
+    python scripts/demo.py          (or: make demo)
 
 Makes the sample clips, runs notebooks 00 to 05 with papermill, exports a page of each, and leaves it all in the folder
 with an index.html. A stage whose notebook, code, parameters and forerunners are unchanged is not run again.
@@ -8,25 +8,21 @@ with an index.html. A stage whose notebook, code, parameters and forerunners are
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import html
-import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from spotterlib import project
+from spotterlib.base import ROOT, NotReadyError, atomic_path, command_line, output_path, read_json, run_main
+from spotterlib.fakes import make_samples
 from spotterlib.model import DEFAULT_CHECKPOINT
-from spotterlib.runner import export_html, list_notebooks, notebook_title, run_notebook, write_index
-from spotterlib.samples import make_samples
+from spotterlib.notebook import export_html, list_notebooks, notebook_title, run_notebook, write_index
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", default="runs/demo")
-    out = project.output_path(parser.parse_args().out)
+def main(arguments: Sequence[str] | None = None) -> None:
+    out = output_path(command_line(__doc__, out="runs/demo").parse_args(arguments).out)
     # relative to the clone where it lies in it: then the executed notebooks name no machine's folders
-    named = out.relative_to(project.ROOT).as_posix() if out.is_relative_to(project.ROOT) else str(out)
+    named = out.relative_to(ROOT).as_posix() if out.is_relative_to(ROOT) else str(out)
     begun = time.perf_counter()
     stage("samples", lambda: make_samples("data/samples"))
     key = source_key()
@@ -42,13 +38,13 @@ def main() -> None:
             continue
         executed = out / notebook.name
         stage(notebook.stem, lambda: export_html(run_notebook(notebook, executed, parameters), page))  # noqa: B023
-        with project.atomic_path(stamp) as temporary:
+        with atomic_path(stamp) as temporary:
             temporary.write_text(key)
     summarise(out)
     print(f"\nDone in {time.perf_counter() - begun:.0f} s. Open {out / 'index.html'}")
 
 
-def stage(name: str, work) -> None:
+def stage(name: str, work: Callable[[], object]) -> None:
     """Do one stage and say how long it took."""
     print(f"{name} … ", end="", flush=True)
     begun = time.perf_counter()
@@ -59,15 +55,15 @@ def stage(name: str, work) -> None:
 def source_key() -> str:
     """A hash of what the notebooks' results depend on: the package, the shipped checkpoint, the published figures."""
     whole = hashlib.sha256()
-    beside = [DEFAULT_CHECKPOINT.with_suffix(".json"), project.ROOT / "data" / "published.csv"]
-    for path in sorted([*(project.ROOT / "spotterlib").glob("*.*"), *beside]):
-        whole.update(path.name.encode() + path.read_bytes())
+    code = [path for path in (ROOT / "spotterlib").rglob("*.*") if path.suffix in (".py", ".html", ".js")]
+    for path in sorted([*code, DEFAULT_CHECKPOINT.with_suffix(".json"), ROOT / "data" / "published.csv"]):
+        whole.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     return whole.hexdigest()
 
 
 def summarise(out: Path) -> None:
     """Print the verdicts of all test clips against their labels, and write index.html."""
-    evaluation = project.read_json(out / "evaluation" / "evaluation.json")
+    evaluation = read_json(out / "evaluation" / "evaluation.json")
     rows = evaluation["verdicts"]
     truth = {0: "REAL", 1: "FAKE"}
     print("\nTest clips (the checkpoint trained just now; beside it the one that Spotter ships):")
@@ -97,17 +93,16 @@ def summarise(out: Path) -> None:
         ("Report to hand on", "inspect/report.html"),
         ("Diagnostic video", "inspect/diagnostic.mp4"),
     ]
-    cells = ""
-    for row in rows:
-        shown = (row["path"], truth[row["label"]], row["verdict"], row["verdict_against"])
-        cells += "<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in shown) + "</tr>"
-    head = "<tr><th>test clip</th><th>truth</th><th>trained here</th><th>shipped checkpoint</th></tr>"
-    table = f"<h2>Test clips</h2><table>{head}{cells}</table><p>{html.escape(' '.join(said))}</p>"
     missing = [path for _, path in links if not (out / path).exists()]
     if missing:
-        sys.exit(f"The demo did not leave {', '.join(missing)} in {out}.")
-    write_index(out, "Spotter: a run of the series on its sample clips", links, table)
+        raise NotReadyError(
+            f"The demo did not leave {', '.join(missing)} in {out}. Remove that folder and run it again."
+        )
+    head = ("test clip", "truth", "trained here", "shipped checkpoint")
+    shown = [(row["path"], truth[row["label"]], row["verdict"], row["verdict_against"]) for row in rows]
+    title = "Spotter: a run of the series on its sample clips"
+    write_index(out, title, links, "Test clips", head, shown, " ".join(said))
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -5,7 +5,7 @@ package and runs in an environment of its own, because MediaPipe (for its dense 
 brings a second OpenCV, protobuf < 5 and jax:
 
     python3.11 -m venv people-env
-    people-env/bin/pip install mediapipe==0.10.14 scipy==1.17.1 opencv-contrib-python==5.0.0.93
+    people-env/bin/pip install mediapipe==0.10.14 scipy==1.17.1 opencv-contrib-python==5.0.0.93 lazy_loader==0.6
     SPOTTER_DATA=<folder that holds data/portraits> people-env/bin/python scripts/make_people.py
 
 About four minutes. Reads data/people/recipes.json (which portraits are mixed: chosen by eye, six or seven look-alikes a
@@ -31,6 +31,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("GLOG_minloglevel", "3")
@@ -43,7 +44,7 @@ from scipy.ndimage import gaussian_filter1d, median_filter
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-from spotterlib.project import atomic_path, data_home, read_json, to_json  # noqa: E402
+from spotterlib.base import DataError, atomic_path, command_line, need_data, read_json, run_main, to_json  # noqa: E402
 
 PEOPLE = ROOT / "data" / "people"
 SEED = 0
@@ -94,7 +95,7 @@ class Finder:
         """Landmarks (478, 2) px of the one face in uint8 RGB; the last ten are the irises."""
         found = self.mesh.process(picture).multi_face_landmarks
         if not found or len(found) != 1:
-            raise SystemExit(f"{len(found or [])} faces where one was expected")
+            raise DataError(f"{len(found or [])} faces where one was expected: choose other portraits in recipes.json.")
         size = np.array(picture.shape[1::-1])
         return np.array([(p.x, p.y) for p in found[0].landmark]) * size
 
@@ -423,12 +424,10 @@ def make_person(number: int, recipe: dict, home: Path, finder: Finder, measure: 
     }
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Make all people of recipes.json."""
-    home = data_home()
-    if home is None:
-        raise SystemExit("Set SPOTTER_DATA to the folder that holds data/portraits.")
-    home = home / "data" / "portraits"
+    command_line(__doc__).parse_args(arguments)
+    home = need_data("data/portraits") / "data" / "portraits"
     recipes = read_json(PEOPLE / "recipes.json")
     used = [name for recipe in recipes["people"].values() for name in recipe["portraits"]]
     assert len(used) == len(set(used)), "a portrait feeds two people"
@@ -451,4 +450,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -1,16 +1,15 @@
 """The long tests: every hard input, bits flipped through whole scans, a thousand scans in one process, fuzzing.
 
     python scripts/soak.py                     everything (about an hour and a half on 2 cores); `make soak`
-    python scripts/soak.py --only scans        one part: cases, flips, scans or fuzz
+    python scripts/soak.py --only scans        some parts: cases, flips, scans, fuzz
     python scripts/soak.py --table             every hard input once; writes docs/hard_inputs.md
 
 Prints a figure a line; ends with 1 and says what was wrong if anything was. Fuzzing needs atheris (the extra `soak`);
-what it finds is left in runs/soak and belongs into KEPT of tests/test_fuzz_targets.py.
+what it finds is left in runs/soak and belongs into KEPT of tests/whole/test_fuzz_targets.py.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import random
@@ -19,16 +18,17 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
-from spotterlib.cache import cache_faces
+from spotterlib.base import ROOT, atomic_path, command_line, output_path, run_main
+from spotterlib.faces import cache_faces
 from spotterlib.model import Detector, load_checkpoint
-from spotterlib.project import ROOT, atomic_path, output_path
 
 sys.path.insert(0, str(ROOT / "tests"))
-from face_clips import manifest_of
-from fuzz_targets import TARGETS
-from hard_inputs import (
+from makers.face_clips import manifest_of
+from makers.fuzz_targets import TARGETS
+from makers.hard_inputs import (
     CASES,
     Case,
     Outcome,
@@ -131,7 +131,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["spotterlib", "json", "csv"]):
-    from fuzz_targets import run_target
+    from makers.fuzz_targets import run_target
 
 def one(data):
     with tempfile.TemporaryDirectory() as folder:
@@ -171,9 +171,9 @@ def write_table(detector: Detector) -> None:
     head = f"""# Hard inputs
 
 {len(found)} files that are odd, broken or made to break something, each with the truth about it
-(`tests/hard_inputs.py`): what becomes of it, how many frames decode, how large they are shown, when the last one is,
-how many faces there are and where. The tests make them all, of sample people who do not exist; `make test` scans and
-caches each, and runs notebook 00 on five. This page was written by `python scripts/soak.py --table`, with the shipped
+(`tests/makers/hard_inputs.py`): what becomes of it, how many frames decode, how large they are shown, when the last one
+is, how many faces there are and where. The tests make them all, of sample people who do not exist; `make test` scans
+and caches each, and runs notebook 00 on five. `python scripts/soak.py --table` wrote this page, with the shipped
 checkpoint: {scored} are scored, {undecided} are UNDECIDED with a reason, {errors} end in one error that names the file.
 
 """
@@ -201,33 +201,33 @@ STILL_WRONG = (
 )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["cases", "flips", "scans", "fuzz"])
-    parser.add_argument("--scans", type=int, default=1000)
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = command_line(__doc__)
+    names = ["cases", "flips", "scans", "fuzz"]
+    parser.add_argument("--only", nargs="+", choices=names, metavar="PART", help=f"of {', '.join(names)}")
+    parser.add_argument("--scans", type=int, default=1000, help="in one process, on 1 and again on 4 threads")
     parser.add_argument("--flips", type=int, default=150, help="of each of seven files")
     parser.add_argument("--seconds", type=int, default=120, help="of fuzzing, for each target")
-    parser.add_argument("--table", action="store_true")
-    asked = parser.parse_args()
+    parser.add_argument("--table", action="store_true", help="write docs/hard_inputs.md instead")
+    options = parser.parse_args(arguments)
     detector = load_checkpoint(None, "cpu")
-    if asked.table:
+    if options.table:
         write_table(detector)
         return
     parts = {
         "cases": lambda: check_cases(detector),
-        "flips": lambda: soak_flips(detector, asked.flips),
-        "scans": lambda: soak_scans(detector, asked.scans),
-        "fuzz": lambda: soak_fuzz(asked.seconds),
+        "flips": lambda: soak_flips(detector, options.flips),
+        "scans": lambda: soak_scans(detector, options.scans),
+        "fuzz": lambda: soak_fuzz(options.seconds),
     }
     wrong = []
-    for name, part in parts.items():
-        if asked.only in (None, name):
-            begun = time.perf_counter()
-            wrong += part()
-            print(f"{name}: {time.perf_counter() - begun:.0f} s", flush=True)
+    for name in options.only or names:
+        begun = time.perf_counter()
+        wrong += parts[name]()
+        print(f"{name}: {time.perf_counter() - begun:.0f} s", flush=True)
     print("\n".join(wrong) or "Nothing was wrong.")
     sys.exit(bool(wrong))
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

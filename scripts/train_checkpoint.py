@@ -7,15 +7,16 @@ portraits in data/people/set_aside.txt, which the sample people were mixed from,
 hash of the file name: 85 % train, 15 % validation; five speakers of GRID train, the other five only judge. A fake is a
 self-blend, or a blend with one of the portraits most alike. In stage "frames" the backbone and the frame head learn on
 pairs of single frames; in stage "clips" the GRU and its head learn on clips of the deployed length, the backbone held
-still; "anew" is one after the other. Stopped at any point, the same command goes on. checkpoints/README.md has the
-commands that made the shipped checkpoint.
+still; "anew" is one after the other. Stopped at any point, the same command goes on; a run that starts from another
+wants a `--seed` of its own. `--out` gets best.safetensors and its card. checkpoints/README.md has the commands that
+made the shipped checkpoint.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,13 +24,12 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from spotterlib import project
-from spotterlib._clips import clip_row, load_clip
-from spotterlib._stills import find_portraits, load_still
-from spotterlib.dataset import Carrier, ClipDataset, Donor, marked
+from spotterlib.base import ROOT, command_line, file_sha256, need_data, output_path, read_json, run_main, write_json
+from spotterlib.fakes import Carrier, Donor, clip_row, find_portraits, load_clip, load_still, marked
 from spotterlib.model import SpotterNet, read_card, read_tensors, save_checkpoint
-from spotterlib.training import TrainConfig, fit
+from spotterlib.training import ClipDataset, TrainConfig, fit
 
+WEIGHTS = "weights/efficientnet-b0-imagenet.safetensors"
 ROWS, CLIPS = "portraits.json", "grid.json"
 
 TEACH = ("bbaf2n", "brbk7n", "lbax4n", "lbbc2a", "lrwp9a")
@@ -72,29 +72,23 @@ LIMITS = [
 ]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=["frames", "clips", "anew"])
-    parser.add_argument("--out", required=True, help="folder of the run; best.safetensors and its card end up in it")
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = command_line(__doc__, "seed", out="runs/checkpoint")
+    parser.add_argument("stage", choices=["frames", "clips", "anew"], help="what is trained; anew: one after the other")
     parser.add_argument(
         "--start",
         nargs="+",
         help="checkpoint to start from, or several, whose mean is taken (default: ImageNet weights)",
     )
-    parser.add_argument("--epochs", type=int, help="default: 52 of frames, 1 of clips")
-    parser.add_argument("--lr", type=float, default=3e-4)
+    parser.add_argument("--epochs", type=int, help="of a stage (default: 52 of frames, 1 of clips)")
+    parser.add_argument("--lr", type=float, default=3e-4, help="learning rate of the first epoch")
     parser.add_argument(
         "--rows", type=int, help="train on the first N people only, in the order of their hashes (clips: 320, else all)"
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="of the draws; another one for a run that goes on from another"
-    )
-    parser.add_argument("--workers", type=int, default=1)
-    options = parser.parse_args()
-    home = project.data_home()
-    if home is None:
-        sys.exit("Set SPOTTER_DATA to the folder that holds data/portraits, data/grid and weights.")
-    out = project.output_path(options.out)
+    parser.add_argument("--workers", type=int, default=1, help="processes that make clips")
+    options = parser.parse_args(arguments)
+    home = need_data("data/portraits", "data/grid", WEIGHTS)
+    out = output_path(options.out)
     if options.stage != "anew":
         train(options.stage, options, home, out, options.start)
         return
@@ -112,7 +106,7 @@ def train(stage: str, options: argparse.Namespace, home: Path, out: Path, start:
     people = sorted(people, key=lambda row: name_hash(row["name"]))[:count]
     val = [row for row in rows if is_validation(row["name"])]
     print(f"{stage}: {len(people)} people to train on, {len(val)} for validation")
-    weights = home / "weights" / "efficientnet-b0-imagenet.safetensors"
+    weights = home / WEIGHTS
     card = {
         "name": "spotter_v1",
         "licence": "MIT",
@@ -123,7 +117,7 @@ def train(stage: str, options: argparse.Namespace, home: Path, out: Path, start:
             "origin": ORIGIN,
             "people": {"all": len(rows), "this_stage": len(people), "validation": len(val)},
             "portraits_sha256": listing_sha256(rows),
-            "imagenet_weights_sha256": project.file_sha256(weights),
+            "imagenet_weights_sha256": file_sha256(weights),
         },
     }
     common = {"epochs": epochs, "restart": epochs, "lr": options.lr, "patience": epochs}
@@ -210,10 +204,10 @@ def grid_rows(folder: Path, kept: Path) -> list[dict]:
 
 def clip_rows(videos: dict[Path, str], kept: Path) -> list[dict]:
     """Rows of real videos (path → who is in it), their faces found once and kept, and found anew for other videos."""
-    rows = project.read_json(kept) if kept.exists() else []
+    rows = read_json(kept) if kept.exists() else []
     if [row["path"] for row in rows] != [str(path) for path in videos]:
         rows = [clip_row(path, person) for path, person in videos.items()]
-        project.write_json(kept, rows)
+        write_json(kept, rows)
     return rows
 
 
@@ -230,20 +224,20 @@ def is_validation(name: str) -> bool:
 def portrait_rows(folder: Path, kept: Path) -> list[dict]:
     """The portraits with a face, found once and kept."""
     if kept.exists():
-        return project.read_json(kept)
-    aside = (project.ROOT / "data" / "people" / "set_aside.txt").read_text(encoding="utf-8").split()
+        return read_json(kept)
+    aside = (ROOT / "data" / "people" / "set_aside.txt").read_text(encoding="utf-8").split()
     with tqdm(total=1.0, desc="faces", mininterval=10) as bar:
         rows = find_portraits(folder, set(aside), lambda share: bar.update(share - bar.n))
-    return project.read_json(project.write_json(kept, rows))
+    return read_json(write_json(kept, rows))
 
 
 def listing_sha256(rows: list[dict]) -> str:
     """One hash over the sha256 of every portrait, in the order of their names."""
     whole = hashlib.sha256()
     for row in sorted(rows, key=lambda r: r["name"]):
-        whole.update(f"{row['name']} {project.file_sha256(row['path'])}\n".encode())
+        whole.update(f"{row['name']} {file_sha256(row['path'])}\n".encode())
     return whole.hexdigest()
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

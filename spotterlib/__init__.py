@@ -1,65 +1,69 @@
 """Spotter: deepfake detection for video that shows its evidence.
 
-Public names are looked up when first used, so that `import spotterlib` is quick and imports no torch.
+The rooms, in the order in which data flows: `base`, `video`, `data`, `faces`, `fakes`, `metrics`, `model`, `training`,
+`scan`, `evidence`, `evaluation`, `notebook`; docs/architecture.md shows them. A room imports only rooms before it, and
+only what that room's `__init__` exports. Public names are looked up when first used, so that `import spotterlib` is
+quick and imports no torch.
 """
 
-from __future__ import annotations
-
-import importlib
-from typing import Any
+import lazy_loader
 
 __version__ = "0.1.0"
 
-_WHERE = {
-    "project": ("SpotterError VideoError DataError CheckpointError NotReadyError setup record read_records versions"),
-    "manifest": "Manifest build_manifest",
-    "splits": "split_by_group split_by_file audit_split compare_audits LeakAudit",
-    "video": "VideoInfo probe_video iterate_frames read_frames write_video",
-    "faces": "FaceTrack FaceClip find_faces detect_faces",
-    "cache": "cache_faces read_cache",
-    "selfblend": "self_blend draw_blend",
-    "dataset": "ClipDataset",
-    "model": "SpotterNet Detector load_checkpoint save_checkpoint",
-    "metrics": "binary_metrics choose_thresholds fit_calibration combine_odds",
-    "training": "TrainConfig fit",
-    "heatmap": "grad_cam",
-    "scoring": "score_cache",
-    "scan": "ScanReport FaceResult WindowResult scan_video scan_folder",
-    "render": "overlay_heatmap write_diagnostic_video contact_sheet export_page",
-    "scrubber": "FrameScrubber examine",
-    "perturb": "perturb_video perturb_frames",
-    "evaluation": "evaluate evaluate_table choose_point",
-    "robustness": "measure_robustness",
-    "references": "side_by_side",
-    "dossier": "save_evaluation",
-    "quality": "plot_statuses plot_worst",
-    "samples": "make_samples",
-    "runner": "run_notebook",
-}
-_PUBLIC = {name: module for module, names in _WHERE.items() for name in names.split()}
-
-__all__ = sorted([*_PUBLIC, "predict_with_diagnostics"])
-
-
-def predict_with_diagnostics(path, checkpoint=None, out=None, device="auto") -> tuple[str, float | None, str]:
-    """Scan a video and write its diagnostic video: (label, confidence in percent, path of the diagnostic video).
-
-    label is "REAL", "FAKE" or "UNDECIDED"; confidence is None where nothing could be scored. Raises `SpotterError`.
-    """
-    from .render import write_diagnostic_video
-    from .scan import scan_video
-
-    report = scan_video(path, checkpoint=checkpoint, device=device)
-    return report.label, report.confidence, str(write_diagnostic_video(report, out))
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "base": ["CheckpointError", "DataError", "NotReadyError", "SpotterError", "versions", "VideoError"],
+        "video": [
+            "iterate_frames",
+            "perturb_frames",
+            "perturb_video",
+            "probe_video",
+            "read_frames",
+            "VideoInfo",
+            "write_video",
+        ],
+        "data": [
+            "audit_split",
+            "build_manifest",
+            "compare_audits",
+            "LeakAudit",
+            "Manifest",
+            "split_by_file",
+            "split_by_group",
+        ],
+        "faces": [
+            "cache_faces",
+            "detect_faces",
+            "FaceClip",
+            "FaceTrack",
+            "find_faces",
+            "plot_statuses",
+            "plot_worst",
+            "read_cache",
+        ],
+        "fakes": ["draw_blend", "make_samples", "self_blend"],
+        "metrics": ["binary_metrics", "choose_thresholds", "combine_odds", "fit_calibration"],
+        "model": ["Detector", "load_checkpoint", "save_checkpoint", "SpotterNet"],
+        "training": ["ClipDataset", "fit", "TrainConfig"],
+        "scan": ["FaceResult", "grad_cam", "scan_folder", "scan_video", "ScanReport", "score_cache", "WindowResult"],
+        "evidence": [
+            "contact_sheet",
+            "examine",
+            "export_page",
+            "FrameScrubber",
+            "overlay_heatmap",
+            "predict_with_diagnostics",
+            "write_diagnostic_video",
+        ],
+        "evaluation": [
+            "choose_point",
+            "evaluate",
+            "evaluate_table",
+            "measure_robustness",
+            "save_evaluation",
+            "side_by_side",
+        ],
+        "notebook": ["read_records", "record", "run_notebook", "setup"],
+    },
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from face_clips import moving, stage, write_clip
+from makers.face_clips import manifest_of, moving, stage, synthetic, with_surroundings, write_clip
 
+from spotterlib.base import ROOT, VideoError, data_home
+from spotterlib.faces import cache, cache_faces
 from spotterlib.model import Detector, SpotterNet, load_checkpoint, save_checkpoint
-from spotterlib.project import ROOT, data_home
 
 CARD = {
     "thresholds": {"t_low": 0.5, "t_high": 0.5},
@@ -93,6 +95,42 @@ def clips(tmp_path_factory) -> Path:
     write_clip(folder / "late.mp4", stage((208, 192), 24, (one[:24], late)))
     write_clip(folder / "empty.mp4", stage((208, 192), 24))
     return folder
+
+
+@pytest.fixture(scope="module")
+def cached_clips(clips, tmp_path_factory):
+    """A folder with the clips and a file that is no video, its cache, and the table of it."""
+    root = tmp_path_factory.mktemp("videos")
+    for clip in clips.glob("*.mp4"):
+        shutil.copy(clip, root)
+    (root / "text.mp4").write_text("no video")
+    shares = []
+    out = tmp_path_factory.mktemp("cache")
+    names = ["face.mp4", "two.mp4", "late.mp4", "empty.mp4", "text.mp4", "missing.mp4"]
+    table = cache_faces(manifest_of(root, *names), out, progress=shares.append)
+    assert shares == pytest.approx(np.arange(1, 7) / 6)
+    return root, out, table.set_index("path")
+
+
+@pytest.fixture
+def quick_faces(monkeypatch):
+    """Faces without MTCNN: `quick_faces.faces` for any video; `quick_faces.looked` lists the videos looked at."""
+
+    class Quick:
+        faces = with_surroundings(synthetic([True] * 24))
+        looked: list[str]
+
+    quick_faces = Quick()
+    quick_faces.looked = []
+
+    def looked_at(path, **settings):
+        quick_faces.looked.append(Path(path).name)
+        if Path(path).read_bytes().startswith(b"bad"):
+            raise VideoError(f"{path} is no video.")
+        return quick_faces.faces
+
+    monkeypatch.setattr(cache, "find_faces", looked_at)
+    return quick_faces
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,51 @@
+"""What can go wrong, said to people: every error of Spotter names the file and the remedy."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class SpotterError(Exception):
+    """Something a user can mend; the message names the file and the remedy."""
+
+
+class VideoError(SpotterError):
+    """A video is missing, is not a video, or could not be written."""
+
+
+class DataError(SpotterError):
+    """A manifest, a split, a data folder or a face cache is missing or wrong."""
+
+
+class CheckpointError(SpotterError):
+    """A checkpoint is missing, damaged, or does not fit its card."""
+
+
+class NotReadyError(SpotterError):
+    """An earlier notebook's result is missing; the message says which to run."""
+
+
+class WriteError(SpotterError, OSError):
+    """A file could not be written: no room, or no right to. What was there before is as it was."""
+
+
+@contextlib.contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """What the system refuses in the block (a full disk, a read-only folder) is a `WriteError` that names `place`."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, SpotterError):
+            raise
+        why = error.strerror or str(error)
+        refused = WriteError(f"{place} cannot be written ({why}). Is there room, and may you write there?")
+        refused.strerror = why
+        raise refused from error
+
+
+def shortened(text: str, most: int = 200) -> str:
+    """A text of others as one line of a message, cut where it is longer than a name can be."""
+    line = " ".join(text.split()) if "\n" in text or "\r" in text else text
+    return line if len(line) <= most else line[:most] + "…"

@@ -1,0 +1,65 @@
+"""Where things lie: what a user names, where results go, and what must not be left."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .errors import DataError, NotReadyError, writing
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+"""The clone that this package lies in: relative outputs land under it, whatever the working directory is."""
+
+
+def find_input(path: str | os.PathLike[str]) -> Path:
+    """The file or folder a user named: absolute, or relative to the working directory, else to the clone.
+
+    Returns an absolute path. Raises `DataError` that names both places when neither has it.
+    """
+    asked = Path(os.path.expanduser(path))  # as it is where no such user exists
+    for candidate in [asked] if asked.is_absolute() else [Path.cwd() / asked, ROOT / asked]:
+        if os.path.lexists(candidate):
+            return Path(os.path.abspath(candidate))
+    where = str(asked) if asked.is_absolute() else f"{asked} (looked in {Path.cwd()} and {ROOT})"
+    raise DataError(f"There is nothing at {where}. Check the spelling, or give the whole path.")
+
+
+def output_path(path: str | os.PathLike[str]) -> Path:
+    """Where a result goes: absolute as given, relative under the clone; the parent folder is made.
+
+    Raises `WriteError` where it cannot be made.
+    """
+    asked = Path(os.path.expanduser(path))  # as it is where no such user exists
+    place = asked if asked.is_absolute() else ROOT / asked
+    with writing(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def inside(root: Path, name: str) -> Path:
+    """The file that a table names, under its root. Raises `DataError` for a name that leaves it.
+
+    The text alone is judged: a link under the root may lead anywhere, as data sets made of links need.
+    """
+    place = Path(os.path.normpath(root / name))
+    if "\0" in name or place == Path(os.path.normpath(root)) or not place.is_relative_to(os.path.normpath(root)):
+        raise DataError(f"{name!r} is not a file under {root}, and no other is touched. Mend the table that names it.")
+    return place
+
+
+def require(path: str | os.PathLike[str], remedy: str) -> Path:
+    """The result of an earlier step, or `NotReadyError` with the sentence that says what to run."""
+    place = output_path(path)
+    if not place.exists():
+        raise NotReadyError(f"{remedy} (it makes {place}, which is not there yet)")
+    return place
+
+
+def data_home() -> Path | None:
+    """The folder named by the environment variable SPOTTER_DATA: training portraits, real clips, ImageNet weights.
+
+    It holds `data/portraits`, `data/grid` and `weights`. None when the variable is unset or names no folder.
+    """
+    named = os.environ.get("SPOTTER_DATA", "")
+    place = Path(named).expanduser().resolve() if named else None
+    return place if place is not None and place.is_dir() else None

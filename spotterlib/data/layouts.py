@@ -1,0 +1,75 @@
+"""Which layout a folder of videos has, and what folders' names say of the videos in them."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from ..base import DataError
+from .known_sets import dfdc_csvs, is_dfdc_json
+from .rows import METHODS, PATH_NAMES, SPLIT_NAMES, UNKNOWN, Found, compression_of
+from .walk import Tree, folders_of
+
+_REAL = (
+    "real reals 0_real original originals original_sequences youtube actors celeb-real youtube-real pristine genuine"
+)
+REAL_FOLDERS = frozenset(_REAL.split())
+FAKE_FOLDERS = METHODS.keys() | {"fake", "fakes", "1_fake", "manipulated", "manipulated_sequences", "celeb-synthesis"}
+
+
+@lru_cache(maxsize=65536)
+def read_folders(folder: str) -> tuple[int | None, str, str, str]:
+    """What the folders on the way to a file say: label (None: nothing, or both), method, compression, split.
+
+    The method of a fake is a known one of FaceForensics++, else the folder below `fake`, else "unknown".
+    """
+    names = folders_of(folder)
+    real = [i for i, name in enumerate(names) if name in REAL_FOLDERS]
+    fake = [i for i, name in enumerate(names) if name in FAKE_FOLDERS]
+    label = None if bool(real) == bool(fake) else int(bool(fake))
+    method = next((METHODS[name] for name in names if name in METHODS), "") if label else ""
+    compression = compression_of(names)
+    split = next((SPLIT_NAMES[name] for name in names if name in SPLIT_NAMES), "")
+    if label and not method:
+        below = folder.split("/")[fake[0] + 1 : fake[0] + 2]
+        plain = below and below[0].lower() not in ("videos", "video") and not compression_of((below[0].lower(),))
+        method = below[0] if plain and below[0].lower() not in SPLIT_NAMES else UNKNOWN
+    return label, method, compression, split
+
+
+def _lists_paths(tree: Tree, path: str) -> bool:
+    """Whether a CSV's first line names a column of paths; a data set may come with a metadata.csv of another kind."""
+    with open(tree.root / path, encoding="utf-8-sig", errors="replace") as file:
+        return bool(PATH_NAMES & {name.strip(' \n"') for name in re.split(r"[,;\t]", file.readline().lower())})
+
+
+def detect_layout(tree: Tree) -> str:
+    """Which layout a tree has: "ffpp", "celebdf", "dfdc" or "plain". Raises `DataError` for none or several."""
+    names = {name for path in (*tree.videos, *tree.others) for name in folders_of(path.rpartition("/")[0])}
+    beside = [path for path in tree.others if path.lower() == "metadata.csv"]
+    if any(_lists_paths(tree, path) for path in beside):
+        return "plain"
+    jsons = [path for path in tree.others if path.rpartition("/")[2].lower() == "metadata.json"]
+    signs = {
+        "ffpp": {"manipulated_sequences", "original_sequences"} & names,
+        "celebdf": {"celeb-real", "youtube-real", "celeb-synthesis"} & names,
+        "dfdc": any(is_dfdc_json(tree, path) for path in jsons),
+    }
+    layouts = [layout for layout, sign in signs.items() if sign]
+    if len(layouts) > 1:
+        raise DataError(
+            f"{tree.root} holds more than one data set ({', '.join(layouts)}). Make a manifest of each one."
+        )
+    if layouts:
+        return layouts[0]
+    if names & METHODS.keys() and not {"real", "fake"} & names:
+        return "ffpp"
+    if names & (REAL_FOLDERS | FAKE_FOLDERS) or beside:
+        return "plain"
+    if dfdc_csvs(tree, Found()):
+        return "dfdc"
+    raise DataError(
+        f"{tree.root} has no layout known here ({len(tree.videos)} videos under it). Put videos into real/ and fake/, "
+        "add a metadata.csv with the columns path and label, or give the folder that holds original_sequences/ "
+        "(FaceForensics++), Celeb-real/ (Celeb-DF) or the DFDC parts with their metadata.json."
+    )

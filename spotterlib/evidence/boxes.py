@@ -1,0 +1,146 @@
+"""Boxes in a notebook: one onto which a file is dropped, and one that scans what was dropped or named."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import anywidget
+import ipywidgets as widgets
+import traitlets
+from IPython.display import display
+
+from ..base import SpotterError, atomic_path, output_path
+from .diagnostic import write_diagnostic_video
+from .markup import fill_widget
+from .page import export_page
+from .scrubber import examine
+
+if TYPE_CHECKING:
+    from ..scan import ScanReport
+
+_HINT = "Drop a video here, or click to choose one"
+
+
+def upload_box() -> ScanBox:
+    """A `ScanBox`; show it as a cell's last line."""
+    return ScanBox()
+
+
+class ScanBox(widgets.VBox):
+    """A box in a notebook: drop or name a video, press Scan, and see the verdict with its evidence.
+
+    The diagnostic video and the page to hand on go to `runs/`, what is dropped to `runs/uploads/`. Without a browser (a
+    run by papermill) it is merely shown. `report` holds the last `ScanReport`.
+    """
+
+    def __init__(self) -> None:
+        hint = "or the path of a video on this machine"
+        self.path = widgets.Text(placeholder=hint, layout=widgets.Layout(width="420px"))
+        kinds = "video/*,.mkv,.avi,.mpg,.mpeg,.wmv,.flv,.ts"
+        self.drop = DropBox(accept=kinds)
+        self.drop.observe(self._arrived, "file")
+        self.button = widgets.Button(description="Scan", button_style="primary", layout=widgets.Layout(width="90px"))
+        self.state = widgets.HTML()
+        self.output = widgets.Output()
+        self.report: ScanReport | None = None
+        self.button.on_click(self._scan)
+        row = widgets.HBox([self.path, self.button], layout=widgets.Layout(flex_flow="row wrap"))
+        super().__init__([self.drop, row, self.state, self.output])
+
+    def _arrived(self, change: dict) -> None:
+        if change["new"] is not None:
+            self.path.value = ""  # what came last is meant
+
+    def chosen(self) -> Path | str:
+        """The video named, else the file that was dropped. Raises `SpotterError` for neither."""
+        named = self.path.value.strip() or self.drop.file
+        if not named:
+            raise SpotterError("Nothing to scan yet: drop a video on the box, or type the path of one.")
+        return named
+
+    def _scan(self, _: Any) -> None:
+        self.output.clear_output()
+        self.button.disabled = True
+        with self.output:  # a defect shows its traceback here; what a user can mend is one sentence
+            try:
+                self._show(self.chosen())
+            except SpotterError as error:
+                self.state.value = fill_widget("problem", text=str(error))
+        self.button.disabled = False
+
+    def _show(self, path: Path | str) -> None:
+        self.state.value = "Scanning…"
+        scrubber = examine(path)
+        self.report = scrubber.report
+        display(scrubber)
+        self.state.value = "Writing the diagnostic video and the page…"
+        video = write_diagnostic_video(self.report)
+        page = export_page(self.report, video.with_suffix(".html"))
+        made = {"Diagnostic video": str(video), "Page to hand on": str(page)}
+        self.state.value = fill_widget("written", files=made)
+
+
+class DropBox(anywidget.AnyWidget):
+    """Takes one file after another into `runs/uploads/`; `file` is the last one that arrived whole, else None.
+
+    A file that stops half way is left under a temporary name and goes with the next one or with the kernel. What goes
+    wrong with the disk is said in the box (`said`).
+    """
+
+    _esm = Path(__file__).with_name("drop.js")
+    accept = traitlets.Unicode("").tag(sync=True)
+    said = traitlets.Unicode(_HINT).tag(sync=True)
+    file = traitlets.Instance(Path, allow_none=True)  # of the kernel alone
+
+    def __init__(self, accept: str = "") -> None:
+        super().__init__(accept=accept)
+        self._arriving: ExitStack | None = None
+        self._name, self._size = "", 0
+        self._part: BinaryIO | None = None
+        self.on_msg(self._receive)
+
+    def _receive(self, _: Any, content: dict, buffers: list) -> None:
+        """The browser says {begin: name, size} and then, each time it is told {from}, sends {at} with a piece."""
+        try:
+            if "begin" in content:
+                self._begin(str(content["begin"]), int(content["size"]))
+            elif self._part is not None and content.get("at") == self._part.tell():
+                self._part.write(buffers[0])
+            else:
+                return
+            self._go_on()
+        except OSError as error:
+            self._drop()
+            self.said = f"{self._name} could not be kept ({error.strerror}). Free some room, or type a path instead."
+            self.send({"from": None})
+
+    def _begin(self, name: str, size: int) -> None:
+        self._drop()
+        self.file, self._size = None, size
+        self._name = Path(name.replace("\\", "/")).name
+        if self._name in ("", ".", ".."):
+            self._name = "upload"
+        with ExitStack() as arriving:
+            self._final = output_path(Path("runs/uploads") / self._name)
+            temporary = arriving.enter_context(atomic_path(self._final))
+            self._part = arriving.enter_context(temporary.open("wb"))
+            self._arriving = arriving.pop_all()
+
+    def _go_on(self) -> None:
+        arrived = self._part.tell()
+        if arrived < self._size:
+            self.said = f"{self._name}: {100 * arrived // self._size} % of {self._size / 1e6:.1f} MB"
+            self.send({"from": arrived})
+            return
+        arriving, self._arriving, self._part = self._arriving, None, None
+        arriving.close()  # the whole file gets its name
+        self.file, self.said = self._final, f"{self._name} is here ({self._size / 1e6:.1f} MB). Press Scan."
+        self.send({"from": None})
+
+    def _drop(self) -> None:
+        """Forget what came of a file that did not arrive whole."""
+        arriving, self._arriving, self._part = self._arriving, None, None
+        if arriving is not None:
+            arriving.__exit__(EOFError, EOFError("not whole"), None)  # no OSError: the disk is not to blame

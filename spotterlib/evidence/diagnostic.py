@@ -1,0 +1,143 @@
+"""The diagnostic video: the source with heat, boxes and a strip of figures painted on every frame."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from ..base import VideoError, output_path
+from ..video import iterate_frames, write_video
+from . import draw
+from .heat import CELLS, OPACITY, THRESHOLD, artifact_share, paint_heat
+from .strip import Strip, fields_of, lay_out_strip
+
+if TYPE_CHECKING:
+    from ..scan import FaceResult, ScanReport
+
+
+_BLOCK = 128
+"""Frames whose evidence is looked up together: quicker than one by one, and no more memory for a long video."""
+
+
+def predict_with_diagnostics(path, checkpoint=None, out=None, device="auto") -> tuple[str, float | None, str]:
+    """Scan a video and write its diagnostic video: (label, confidence in percent, path of the diagnostic video).
+
+    label is "REAL", "FAKE" or "UNDECIDED"; confidence is None where nothing could be scored. Raises `SpotterError`.
+    """
+    from ..scan import scan_video
+
+    report = scan_video(path, checkpoint=checkpoint, device=device)
+    return report.label, report.confidence, str(write_diagnostic_video(report, out))
+
+
+def write_diagnostic_video(report: ScanReport, path: str | os.PathLike[str] | None = None) -> Path:
+    """Write the scanned video again with the evidence painted on it; every frame, its times and its sound are kept.
+
+    path: where (default `runs/<name of the video>_spotter.mp4`). H.264, yuv420p; the picture in its own resolution,
+    the strip of figures below it. Frames stream through, so a long video needs no more memory than a short one.
+    Raises `VideoError` when the video is gone, is another one now, or would be overwritten.
+    """
+    target = output_path(path if path is not None else Path("runs") / f"{Path(report.video).stem}_spotter.mp4")
+    if target.exists() and Path(report.video).exists() and os.path.samefile(target, report.video):
+        raise VideoError(f"{target} is the scanned video itself. Give the diagnostic video another name.")
+    return write_video(target, _drawn_frames(report), report.info.fps, times=report.times, audio_from=report.video)
+
+
+def draw_frame(report: ScanReport, index: int, image: np.ndarray) -> np.ndarray:
+    """One frame as the diagnostic video shows it: heat and boxes on the picture, a strip with the figures below it.
+
+    index: number of the frame in the video, 0 … V-1; image: that frame, uint8 RGB (H, W, 3), as `read_frames` gives
+    it. The deciding face has a yellow box, other faces a thin grey one; where the face was not found there is no box,
+    and the strip says so. Returns uint8 RGB (H + strip, W, 3) of even height. Raises `IndexError` past the last frame.
+    """
+    if not 0 <= index < len(report.times):
+        raise IndexError(f"frame {index}: {Path(report.video).name} has frames 0 to {len(report.times) - 1}")
+    evidence = [evidence_at(face, report.times[index : index + 1]) for face in report.faces]
+    return _draw(report, index, image, lay_out_strip(report, image.shape[:2]), evidence, 0)
+
+
+def _drawn_frames(report: ScanReport) -> Iterator[np.ndarray]:
+    """The frames of the diagnostic video. Raises `VideoError` when the video is not the one that was scanned."""
+    changed = VideoError(f"{report.video} is not the video that was scanned (frames differ). Scan it again.")
+    caption, index, evidence = None, -1, []
+    for index, _, image in iterate_frames(report.video):
+        if index >= len(report.times):
+            raise changed
+        if caption is None or caption.shape != image.shape[:2]:
+            caption = lay_out_strip(report, image.shape[:2])
+        row = index % _BLOCK
+        if row == 0:
+            moments = report.times[index : index + _BLOCK]
+            evidence = [evidence_at(face, moments) for face in report.faces]
+        yield _draw(report, index, image, caption, evidence, row)
+    if index + 1 < len(report.times):
+        raise changed
+
+
+def _draw(
+    report: ScanReport, index: int, image: np.ndarray, caption: Strip, evidence: list[Evidence], row: int
+) -> np.ndarray:
+    """One frame with its strip. evidence: of each face at several moments, of which `row` is this frame's."""
+    height, width = image.shape[:2]
+    canvas = np.empty((height + len(caption.strip), width, 3), np.uint8)
+    canvas[:height], canvas[height:] = image, caption.strip
+    picture, strip = canvas[:height], canvas[height:]
+    time = float(report.times[index])
+    thick = max(1, round(min(height, width) / 160))
+    state, share = "no face", None
+    for number in reversed(range(len(report.faces))):  # the deciding face last, on top
+        seen = evidence[number]
+        if number == 0:
+            state = "face found" if seen.seen[row] else "no face" if seen.examined[row] else "not examined"
+        if not seen.seen[row]:
+            continue
+        box, heat = seen.boxes[row], seen.heatmaps[row]
+        cell = float(np.clip((box[2] - box[0]) / CELLS, 6, 16))
+        paint_heat(picture, heat, report.heatmap_scale, box, OPACITY, THRESHOLD, "grid", cell)
+        corners = [round(float(edge)) for edge in box]
+        color, wide = (draw.BOX, thick) if number == 0 else (draw.OTHER_BOX, max(1, thick // 2))
+        cv2.rectangle(picture, tuple(corners[:2]), (corners[2] - 1, corners[3] - 1), color, wide)
+        if len(report.faces) > 1:
+            draw.put_tag(picture, str(number + 1), corners[0], corners[1], caption.size, color)
+        if number == 0:
+            share = artifact_share(heat, report.heatmap_scale)
+    at = (time + draw.end_of(report.times) / max(len(report.times), 1) / 2) / draw.end_of(report.times)
+    draw.put_mark(strip[: caption.timeline], at)
+    for text, (x, y) in zip(fields_of(report, index, state, share)[1:], caption.spots[1:], strict=True):
+        faint = text.endswith("--") or text in ("no face", "not examined")
+        draw.put_text(strip, text, (x, y), caption.size, draw.PALE if faint else draw.INK)
+    return canvas
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One face at N moments. boxes: float (N, 4) px, NaN where not seen; heatmaps: float32 (N, 7, 7) raw, 0 where not
+    seen; seen: bool (N,); examined: bool (N,), False between the windows that were looked at."""
+
+    boxes: np.ndarray
+    heatmaps: np.ndarray
+    seen: np.ndarray
+    examined: np.ndarray
+
+
+def evidence_at(face: FaceResult, times: np.ndarray) -> Evidence:
+    """Box and heatmap of a face at times (N,) in s: linear between the analysed frames on either side, none in gaps."""
+    times = np.asarray(times, dtype=np.float64)
+    boxes, _, seen = face.track.at(times)
+    track = face.track
+    left, right, weight, near = draw.neighbours(track.times, track.valid, times, windows=track.windows)
+    seen = np.asarray(seen, bool) & near
+    weight = weight[:, None, None].astype(np.float32)
+    heatmaps = (1 - weight) * face.heatmaps[left] + weight * face.heatmaps[right]
+    heatmaps = np.where(seen[:, None, None], heatmaps, 0).astype(np.float32)
+    step = float(np.median(np.diff(face.track.times))) if len(face.track.times) > 1 else 0.5
+    examined = np.zeros(len(times), bool)
+    for window in face.windows:
+        examined |= (times >= window.start - 0.6 * step) & (times <= window.end + 0.6 * step)
+    return Evidence(np.where(seen[:, None], boxes, np.nan), heatmaps, seen, examined | seen)

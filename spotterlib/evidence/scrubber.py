@@ -1,0 +1,237 @@
+"""A widget for a notebook: scrub through a clip with its evidence beside it.
+
+Slider, play and caption stay alive in a page without a kernel, wherever a widget manager is loaded: every frame is an
+`Image` with its caption in a `Stack`, and the browser itself links the slider to it. Opacity, threshold, style and the
+choice of a face need a running kernel.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+import numpy as np
+from IPython.display import display
+
+from ..faces import FRAMES
+from . import draw
+from .heat import OPACITY, THRESHOLD, artifact_share, overlay_heatmap
+from .markup import figure_text, fill_widget
+from .sheet import contact_sheet, face_sheet
+from .words import certainty, describe, heat_note, video_name
+
+if TYPE_CHECKING:
+    from ..faces import FaceClip
+    from ..scan import ScanReport
+
+KEPT = 96
+"""Frames of a face that a scrubber holds, about 3 MB: beyond that, those of the strongest windows."""
+
+SIDE, STRIP, SHOWN = 224, 36, 560  # px: a crop, the timeline, and the width on the screen
+
+
+def examine(path: str | os.PathLike[str], checkpoint: Any = None, device: str = "auto") -> FrameScrubber:
+    """Scan a video and show it: `examine("my.mp4")` as the last line of a cell. Raises what `scan_video` raises."""
+    from ..scan import scan_video
+
+    return FrameScrubber(scan_video(path, checkpoint=checkpoint, device=device))
+
+
+@dataclass(frozen=True)
+class ScrubberView:
+    """The widgets of one display of a scrubber; `box` holds them all."""
+
+    box: widgets.VBox
+    play: widgets.Play
+    slider: widgets.IntSlider
+    stack: widgets.Stack
+    opacity: widgets.FloatSlider
+    threshold: widgets.FloatSlider
+    style: widgets.Dropdown
+    face: widgets.Dropdown
+
+
+class FrameScrubber:
+    """Original and evidence side by side, frame by frame, the scores over time below; show it as a cell's last line.
+
+    shown: a `ScanReport`, or a `FaceClip` with heatmaps, float (T, 7, 7) raw values ≥ 0, and scores, float (T,) 0 … 1,
+    NaN unknown. One heatmap scale for all frames: the report's, or the largest value. Every display is a fresh set of
+    widgets (a Play that is shown twice stops playing), followed by a contact sheet as a static text alternative.
+    Raises `ValueError` when heatmaps or scores do not have one entry a frame.
+    """
+
+    def __init__(
+        self, shown: ScanReport | FaceClip, heatmaps: np.ndarray | None = None, scores: np.ndarray | None = None
+    ) -> None:
+        self.report: ScanReport | None = shown if hasattr(shown, "faces") else None
+        if self.report is not None:
+            self.faces: list[Any] = list(self.report.faces)
+            self.scale, self.end = float(self.report.heatmap_scale), draw.end_of(self.report.times)
+        else:
+            self.faces = [_as_face(shown, heatmaps, scores)]
+            top = float(self.faces[0].heatmaps.max(initial=0))
+            self.scale, self.end = top if top > 0 else 1.0, draw.end_of(self.faces[0].track.times)
+        self.rows = [draw.kept_rows(face, KEPT) for face in self.faces]
+        self.worth = heat_note(self.report.checkpoint if self.report is not None else {})
+
+    def _ipython_display_(self) -> None:
+        if self.faces:
+            display(self.build().box)
+        else:
+            display(widgets.HTML(_verdict(self.report)))
+        _show_picture(*self.sheet())
+
+    def build(self) -> ScrubberView:
+        """A fresh set of widgets. Raises `ValueError` when there is no face to show."""
+        if not self.faces:
+            raise ValueError("No face was found in this video: there is nothing to scrub.")
+        late = {
+            "step": 0.05,
+            "continuous_update": False,
+            "layout": widgets.Layout(width="235px"),
+            "style": {"description_width": "68px"},
+        }
+        opacity = widgets.FloatSlider(OPACITY, min=0, max=1, description="Opacity", **late)
+        threshold = widgets.FloatSlider(THRESHOLD, min=0, max=0.9, description="Threshold", **late)
+        narrow = {"description_width": "40px"}
+        style = widgets.Dropdown(
+            options=["grid", "smooth"], description="Style", layout=widgets.Layout(width="130px"), style=narrow
+        )
+        choices = [(str(number + 1), number) for number in range(len(self.faces))]
+        face = widgets.Dropdown(options=choices, description="Face", layout=widgets.Layout(width="100px"), style=narrow)
+        last = len(self.rows[0]) - 1
+        steps = np.diff(self.faces[0].track.times)
+        interval = int(np.clip(1000 * np.median(steps), 80, 400)) if len(steps) else 200
+        play = widgets.Play(min=0, max=last, interval=interval, repeat=True)
+        slider = widgets.IntSlider(min=0, max=last, readout=False, layout=widgets.Layout(width=f"{SHOWN - 150}px"))
+        stack = widgets.Stack(layout=widgets.Layout(width=f"{SHOWN + 10}px"))
+
+        def pictures() -> list[bytes]:
+            timeline, chosen = self._timeline(face.value), self.rows[face.value]
+            how = (opacity.value, threshold.value, style.value, timeline)
+            return [draw.encode_jpeg(self._picture(face.value, row, *how)) for row in chosen]
+
+        def captions() -> list[str]:
+            return [self.caption(face.value, row, threshold.value) for row in self.rows[face.value]]
+
+        def fill() -> None:
+            size = widgets.Layout(width=f"{SHOWN}px", height=f"{round(SHOWN * (SIDE + 2 + STRIP) / (2 * SIDE + 2))}px")
+            images = [widgets.Image(value=jpeg, format="jpeg", layout=size) for jpeg in pictures()]
+            texts = [widgets.HTML(text) for text in captions()]
+            stack.children = [widgets.VBox(pair) for pair in zip(images, texts, strict=True)]
+
+        def repaint(_: Any) -> None:
+            for pair, jpeg, text in zip(stack.children, pictures(), captions(), strict=True):
+                pair.children[0].value, pair.children[1].value = jpeg, text
+
+        def change_face(_: Any) -> None:
+            time = self.faces[shown_face[0]].track.times[self.rows[shown_face[0]][slider.value]]
+            shown_face[0] = face.value
+            times = self.faces[face.value].track.times[self.rows[face.value]]
+            stack.selected_index = None  # never past the end while the pictures change
+            fill()
+            play.max = slider.max = len(times) - 1
+            slider.value = stack.selected_index = play.value = int(np.argmin(np.abs(times - time)))
+
+        shown_face = [0]
+        fill()
+        scores = np.nan_to_num(self.faces[0].frame_scores[self.rows[0]], nan=-1.0)
+        slider.value = play.value = stack.selected_index = int(np.argmax(scores))  # open on the most telling frame
+        widgets.jslink((play, "value"), (slider, "value"))
+        widgets.jsdlink((slider, "value"), (stack, "selected_index"))
+        for control in (opacity, threshold, style):
+            control.observe(repaint, names="value")
+        face.observe(change_face, names="value")
+        tuned = [face] if len(self.faces) > 1 else []
+        head = [widgets.HTML(_verdict(self.report))] if self.report is not None else []
+        wrapped = widgets.Layout(flex_flow="row wrap", width="720px")
+        settings = widgets.HBox([*tuned, style, opacity, threshold], layout=wrapped)
+        said = fill_widget("aside", text=self.worth[1], width=SHOWN)
+        box = widgets.VBox([*head, stack, widgets.HBox([play, slider]), settings, widgets.HTML(said)])
+        return ScrubberView(box, play, slider, stack, opacity, threshold, style, face)
+
+    def sheet(self) -> tuple[np.ndarray, str]:
+        """The static alternative: a contact sheet, uint8 RGB (H, W, 3), and what it says in words."""
+        if self.report is not None:
+            return contact_sheet(self.report), describe(self.report)
+        seen = int(self.faces[0].track.valid.sum())
+        words = f"The most telling of {seen} frames with a face, each beside its evidence."
+        return face_sheet(self.faces[0], self.scale, self.worth[0]), words
+
+    def picture(
+        self, face: int, row: int, opacity: float = OPACITY, threshold: float = THRESHOLD, style: str = "grid"
+    ) -> np.ndarray:
+        """Crop, crop with evidence, and the timeline below: uint8 RGB (262, 450, 3) of one row of a face's grid."""
+        return self._picture(face, row, opacity, threshold, style, self._timeline(face))
+
+    def caption(self, face: int, row: int, threshold: float = THRESHOLD) -> str:
+        """What stands below the picture of one row of a face's grid, as HTML."""
+        one = self.faces[face]
+        score, found = one.frame_scores[row], bool(one.track.valid[row])
+        fields = {
+            "frame": f"{one.track.frames[row]}",
+            "time": f"{one.track.times[row]:.2f} s",
+            "score": figure_text(float(score) if found else None, 2),
+            "face": "found" if found else "not found",
+            "artifacts": f"{artifact_share(one.heatmaps[row], self.scale, threshold):.0f} %" if found else "–",
+        }
+        return fill_widget("caption", fields=fields)
+
+    def _picture(
+        self, face: int, row: int, opacity: float, threshold: float, style: str, timeline: np.ndarray
+    ) -> np.ndarray:
+        one = self.faces[face]
+        canvas = np.full((SIDE + 2 + STRIP, 2 * SIDE + 2, 3), 255, np.uint8)
+        canvas[SIDE + 2 :] = timeline
+        draw.put_mark(canvas[SIDE + 2 :], one.track.times[row] / self.end)
+        if one.track.valid[row]:
+            crop = one.clip.frames[row]
+            canvas[:SIDE, :SIDE] = crop
+            heat = one.heatmaps[row]
+            canvas[:SIDE, SIDE + 2 :] = overlay_heatmap(crop, heat, self.scale, None, opacity, threshold, style)
+        else:
+            for left in (0, SIDE + 2):
+                canvas[:SIDE, left : left + SIDE] = (43, 46, 52)
+                start = left + (SIDE - draw.text_width("no face found here", 15)) // 2
+                draw.put_text(canvas, "no face found here", (start, SIDE // 2), 15, draw.PALE)
+        return canvas
+
+    def _timeline(self, face: int) -> np.ndarray:
+        track, scores = self.faces[face].track, self.faces[face].frame_scores
+        seen = np.where(track.valid, scores, np.nan)
+        return draw.draw_timeline(draw.score_columns(track.times, seen, 2 * SIDE + 2, self.end, track.windows), STRIP)
+
+
+def _as_face(clip: FaceClip, heatmaps: np.ndarray | None, scores: np.ndarray | None) -> SimpleNamespace:
+    """A clip with its heatmaps and scores, in the shape of a report's face."""
+    count = len(clip.times)
+    heatmaps = np.zeros((count, 7, 7), np.float32) if heatmaps is None else np.asarray(heatmaps, np.float32)
+    scores = np.full(count, np.nan) if scores is None else np.asarray(scores, np.float64)
+    if len(heatmaps) != count or len(scores) != count:
+        raise ValueError(f"{count} frames need as many heatmaps and scores, not {len(heatmaps)} and {len(scores)}")
+    rows = np.arange(count)
+    track = SimpleNamespace(times=clip.times, frames=rows, valid=clip.valid, windows=rows // FRAMES)
+    return SimpleNamespace(track=track, clip=clip, heatmaps=heatmaps, frame_scores=scores, windows=())
+
+
+def _verdict(report: Any) -> str:
+    """The head of a scrubber as HTML: the verdict, how sure it is, of which file, and why."""
+    return fill_widget(
+        "verdict",
+        label=report.label,
+        color=draw.VERDICTS[report.label],
+        certain=certainty(report),
+        name=video_name(report),
+        reason=report.reason,
+    )
+
+
+def _show_picture(picture: np.ndarray, text: str) -> None:
+    """Show `text` and uint8 RGB (H, W, 3) with the text as its alternative; every viewer of notebooks shows both."""
+    display({"text/html": fill_widget("paragraph", text=text, width=SHOWN), "text/plain": text}, raw=True)
+    jpeg = base64.b64encode(draw.encode_jpeg(picture)).decode("ascii")
+    display({"image/jpeg": jpeg, "text/plain": text}, metadata={"image/jpeg": {"alt": text}}, raw=True)

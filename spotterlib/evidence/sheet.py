@@ -1,0 +1,136 @@
+"""Contact sheets: a few frames on one picture, each with its time and score."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from ..video import read_frames
+from . import draw
+from .heat import CELLS, overlay_heatmap
+from .words import heat_note, verdict_words
+
+if TYPE_CHECKING:
+    from ..scan import ScanReport
+
+GREY = (70, 74, 82)
+
+
+def contact_sheet(report: ScanReport, count: int = 8, width: int = 1280, face: int = 0) -> np.ndarray:
+    """The most telling frames on one sheet: each face as it was found, beside it the same with its evidence in red.
+
+    count: frames shown at most; width: px; face: which of `report.faces`. Without a face the sheet shows plain frames
+    of the video (read again) and says so. Returns uint8 RGB (H, width, 3).
+    """
+    verdict, label = verdict_words(report), report.label
+    if report.faces:
+        who = f"Face {face + 1} of {len(report.faces)}, " if len(report.faces) > 1 else "The "
+        worth = heat_note(report.checkpoint)[0]
+        return face_sheet(report.faces[face], report.heatmap_scale, worth, count, width, verdict, label, who)
+    wanted = np.unique(np.linspace(0, max(len(report.times) - 1, 0), count).round().astype(int))
+    found = read_frames(report.video, wanted)
+    pictures = [(float(report.times[index]), found[index]) for index in sorted(found)]
+    return plain_sheet(pictures, width, verdict, label, "No face was found: these are plain frames of the video.")
+
+
+def telling_frames(face: Any, count: int) -> np.ndarray:
+    """The most telling analysed frames of a face: int64 (≤ count,) rows of its grid, in time order.
+
+    Highest score first, each apart from those before it in time as far as there are frames enough; without any score,
+    frames spread evenly.
+    """
+    times, rows = face.track.times, np.flatnonzero(face.track.valid)
+    scored = rows[np.isfinite(face.frame_scores[rows])]
+    if not len(scored):
+        return rows[np.unique(np.linspace(0, max(len(rows) - 1, 0), min(count, len(rows))).round().astype(int))]
+    order = scored[np.argsort(-face.frame_scores[scored], kind="stable")]
+    apart = float(times[scored[-1]] - times[scored[0]]) / max(count, 1)
+    chosen: list[int] = []
+    while len(chosen) < min(count, len(scored)):
+        for row in order.tolist():
+            if len(chosen) < count and row not in chosen and all(abs(times[row] - times[k]) >= apart for k in chosen):
+                chosen.append(row)
+        apart = apart / 2 if apart > 1e-3 else 0.0
+    return np.array(sorted(chosen), np.int64)
+
+
+def face_sheet(
+    face: Any,
+    scale: float,
+    worth: str,
+    count: int = 8,
+    width: int = 1280,
+    verdict: str = "",
+    label: str = "",
+    who: str = "The ",
+) -> np.ndarray:
+    """Crops of the most telling frames of a face, each beside the same with its evidence: uint8 RGB (H, width, 3).
+
+    worth: how well the heat points, one line of ASCII; verdict and label: what stands on its plate, and which colour
+    it has ("": no plate); who: how the line about them begins.
+    """
+    chosen = telling_frames(face, count)
+    wide = _frame_sizes(width, max(len(chosen), 1))[3]
+    half = (wide - 2) // 2
+    cards = []
+    for row in chosen:
+        crop = draw.resized(face.clip.frames[row], half, half)
+        pair = np.full((half, wide, 3), 255, np.uint8)
+        pair[:, :half] = pair[:, wide - half :] = crop
+        pair[:, wide - half :] = overlay_heatmap(crop, face.heatmaps[row], scale, cell=max(6.0, half / CELLS))
+        cards.append((pair, float(face.track.times[row]), float(face.frame_scores[row])))
+    note = f"{who}most telling frames. Left: as found. Right: in red what weighed towards fake, one scale for the clip."
+    return _lay_out(cards, width, verdict, label, note, worth)
+
+
+def plain_sheet(
+    pictures: list[tuple[float, np.ndarray]], width: int, verdict: str, label: str, note: str
+) -> np.ndarray:
+    """Whole frames with their times in s: uint8 RGB (H, width, 3)."""
+    wide = _frame_sizes(width, max(len(pictures), 1))[3]
+    cards = []
+    for time, image in pictures:
+        tall = min(max(1, round(wide * image.shape[0] / image.shape[1])), 2 * wide)
+        cards.append((draw.resized(image, wide, tall), time, float("nan")))
+    return _lay_out(cards, width, verdict, label, note)
+
+
+def _lay_out(
+    cards: list[tuple[np.ndarray, float, float]], width: int, verdict: str, label: str, note: str, worth: str = ""
+) -> np.ndarray:
+    """Cards, each a picture with its time in s and its score (NaN: none), in rows below a head of one or two lines."""
+    size, pad, across, wide = _frame_sizes(width, max(len(cards), 1))
+    head, foot = round((4.2 if worth else 2.6) * size), round(2.0 * size)
+    tall = max((card.shape[0] for card, _, _ in cards), default=0)
+    sheet = np.full((head + -(-len(cards) // across) * (tall + foot) + pad, width, 3), 255, np.uint8)
+    left = pad
+    if verdict:
+        left = 4 * pad + draw.text_width(verdict, size + 2, True)
+        cv2.rectangle(sheet, (pad, pad), (left - pad, round(2.1 * size)), draw.VERDICTS[label], -1)
+        draw.put_text(sheet, verdict, (2 * pad, round(1.65 * size)), size + 2, draw.INK, True)
+    note_size = draw.fitting_size(note, width - left - 2 * pad, size)
+    draw.put_text(sheet, note, (left + pad, round(1.6 * size)), note_size, GREY)
+    worth_size = draw.fitting_size(worth, width - 2 * pad, size)
+    draw.put_text(sheet, worth, (pad, round(3.4 * size)), worth_size, GREY)
+    for number, (card, time, score) in enumerate(cards):
+        x, y = pad + (number % across) * (wide + pad), head + (number // across) * (tall + foot)
+        sheet[y : y + card.shape[0], x : x + card.shape[1]] = card
+        base = y + tall + round(1.2 * size)
+        draw.put_text(sheet, f"{time:.2f} s", (x, base), size, GREY)
+        if np.isfinite(score):
+            said = f"score {score:.2f}"
+            right = x + wide - draw.text_width(said, size, True)
+            draw.put_text(sheet, said, (right, base), size, (30, 32, 36), True)
+            shade = tuple(int(value) for value in draw.score_color(np.array(score)))
+            cv2.circle(sheet, (right - size, base - size // 3), max(3, size // 3), shade, -1, cv2.LINE_AA)
+    return sheet
+
+
+def _frame_sizes(width: int, cards: int) -> tuple[int, int, int, int]:
+    """Text size, space between, cards in a row, width of a card; px."""
+    size = max(11, width // 80)
+    pad = size // 2
+    across = max(1, min(4, width // 240, cards))
+    return size, pad, across, (width - pad * (across + 1)) // across

@@ -1,0 +1,100 @@
+"""What a report says in words: how sure it is, what its red is worth, what it does not prove."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ..scan import ScanReport
+
+LIMITS = (
+    "A score is a measurement, not a proof. It says how much this clip resembles the manipulated clips that the "
+    "detector was trained on. A high score does not prove manipulation; a low one does not prove a clip genuine.",
+    "Only faces are judged. Replaced sound, a misleading cut or caption, and scenes without a face are not.",
+    "Kinds of forgery unlike those it was trained on can pass unnoticed. Strong compression, small, dark or blurred "
+    "faces, filters and heavy make-up can mislead it in either direction.",
+    "Red shows where the picture weighed towards “fake”, on a coarse grid and on one scale for the whole clip. It is "
+    "no outline of a manipulated area, and a genuine clip has a reddest spot too.",
+    "The verdict is made from the clip as a whole; a frame score judges one still. The two can disagree.",
+    "Before relying on it, look for the original, ask for the source, and have a second method and a second person "
+    "look.",
+)
+"""What a score does not prove, as every page says it."""
+
+
+def verdict_words(report: ScanReport) -> str:
+    """The verdict in one or two words of ASCII, for a picture: "FAKE 93%", "UNDECIDED"."""
+    if report.label == "UNDECIDED" or report.confidence is None:
+        return report.label
+    return f"{report.label} {min(report.confidence, 99):.0f}%"
+
+
+def certainty(report: ScanReport) -> str:
+    """How sure: "93 % confidence", 99 at most, for no network is certain; "" for an undecided verdict, where a
+    percentage would read as a decision."""
+    if report.label == "UNDECIDED" or report.confidence is None:
+        return ""
+    return f"{min(report.confidence, 99):.0f} % confidence"
+
+
+def describe(report: ScanReport) -> str:
+    """The report in a few plain sentences: a text alternative to its pictures."""
+    certain = certainty(report)
+    said = [f"Verdict {report.label}{f' with {certain}' if certain else ''}.", report.reason.strip()]
+    if not report.faces:
+        said.append("No face was found.")
+    for number, face in enumerate(report.faces, 1):
+        valid = face.track.valid
+        score = "no score" if face.probability is None else f"probability of fake {face.probability:.2f}"
+        said.append(f"Face {number}: {score}, found in {int(valid.sum())} of {len(valid)} analysed frames.")
+        seen = np.flatnonzero(valid & np.isfinite(face.frame_scores))
+        if len(seen):
+            top = seen[np.argmax(face.frame_scores[seen])]
+            said.append(f"Its highest frame score is {face.frame_scores[top]:.2f} at {face.track.times[top]:.2f} s.")
+    return " ".join(part for part in said if part)
+
+
+def heat_note(checkpoint: Mapping[str, Any]) -> tuple[str, str]:
+    """How well the heat of a checkpoint points at a forged area: one line of ASCII, and the same in whole sentences.
+
+    checkpoint: that of a `ScanReport`. Its "localisation" is the card's, written by benchmarks/measure_heatmaps.py;
+    without one nothing is claimed.
+    """
+    found = checkpoint.get("localisation")
+    if not found:
+        return (
+            "Red is a hint where to look: how well it points was not measured",
+            "How well the red points at a forged area has not been measured for this checkpoint: take it as a hint "
+            "where to look, not as an outline.",
+        )
+    small = found["small"]
+    hit, random, centre = (f"{100 * small[name]['hit']:.0f} %" for name in ("heat", "random", "centre"))
+    measured = (
+        f"On {small['clips']} fakes of {small['people']} people whom it had not seen, with at most 15 % of the crop "
+        f"forged, the reddest point lay on the forged area in {hit} of the frames (the same network with random "
+        f"weights: {random}; the middle of the crop: {centre}), and {100 * small['heat']['energy']:.0f} % of the red "
+        f"lay on it, which was {100 * small['area']:.0f} % of the crop."
+    )
+    short = found["shortfalls"]
+    if not short:
+        line = f"Red hit small forged areas in {hit} of test frames, a dot in the middle {centre}; it is no outline"
+        return line, f"{measured} So it points better than either, but it is no outline."
+    overlap = " against ".join(f"{small[name]['iou']:.2f}" for name in ("heat", "centre"))
+    kinds = {
+        "hit": "its reddest point",
+        "energy": "its share of red on the area",
+        "iou": f"its shape (overlap {overlap} of a spot in the middle)",
+        "lift": "holding half as much red again as an even map",
+    }
+    missed = ", ".join(kinds[kind] for kind in short)
+    line = f"Red is only a hint: it hit small forged areas in {hit} of test frames, a dot in the middle {centre}"
+    return line, f"{measured} Not proven better than both: {missed}. Take the red as a hint where to look, no more."
+
+
+def video_name(report: ScanReport) -> str:
+    """The name of the scanned file, without its folder; what is no letter in it (half a surrogate) is a "?"."""
+    return Path(report.video).name.encode("utf-8", "replace").decode()

@@ -1,0 +1,21 @@
+"""Faces in videos: found, followed, smoothed and cut, and kept on disk. The one crop policy of Spotter.
+
+In: a video, or a `Manifest`. Out: `VideoFaces` of `FaceTrack`s and `FaceClip`s; a face cache and its table. Imports
+`base`, `video`, `data`.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "cache": ["cache_faces", "load_cache_table"],
+        "cache_file": ["opened", "read_cache", "read_meta", "read_wide"],
+        "crops": ["CROP", "MARGIN", "PADDING", "WIDE", "crop_box", "crop_face"],
+        "detect": ["detect_faces"],
+        "find": ["cropping", "find_faces"],
+        "quality": ["count_statuses", "plot_faces", "plot_statuses", "plot_worst", "worst_detections"],
+        "tracks": ["Detections", "FaceClip", "FaceTrack", "MIN_USABLE", "SMALLEST", "VideoFaces"],
+        "windows": ["FRAMES", "WINDOW", "duration_of", "window_rows"],
+    },
+)

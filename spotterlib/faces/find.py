@@ -1,0 +1,208 @@
+"""Find the faces of a video, follow each through it, and cut the crops: the one crop policy of Spotter.
+
+A video is looked at through windows of at most 12 s that tile it; MTCNN sees 24 frames of each, spread evenly: the
+detection grid. Boxes between two grid frames are interpolated, never detected anew, so that training, evaluation and
+scanning cut the same crops.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from ..base import VideoError, give_back, on_one_core
+from ..video import probe_video, sample_frames
+from .crops import CROP, MARGIN, WIDE, crop_box, crop_face, crop_wide, inner_crop
+from .detect import DETECT_SIDE, MIN_CONFIDENCE, detect, detect_again
+from .tracking import PATIENCE, SMOOTHING, Linker, Sighting, smooth
+from .tracks import Detections, FaceClip, FaceTrack, VideoFaces
+from .windows import FRAMES, MAX_WINDOWS, WINDOW, duration_of, plan_windows, with_between
+
+_WHOLE_LOOK = 4  # of so many grid frames one is looked at for small faces even where larger ones are
+_MIN_SIGHTINGS = 3  # fewer are a slip of the detector
+_HELD = 4096 * 2304  # px: a larger picture (8K) is held reduced to this, for a window of them must fit into the memory
+
+
+def cropping() -> dict[str, object]:
+    """The settings that decide which faces are found and how they are cut, JSON-ready: what a cache belongs to."""
+    seen = {"detector": "MTCNN of facenet-pytorch 2.5", "detect_side": DETECT_SIDE, "whole_look": _WHOLE_LOOK}
+    seen |= {"min_confidence": MIN_CONFIDENCE}
+    followed = {"min_sightings": _MIN_SIGHTINGS, "patience": PATIENCE, "smoothing": SMOOTHING}
+    return {"crop": CROP, "wide": WIDE, "margin": MARGIN, "frames": FRAMES, "window": WINDOW, **seen, **followed}
+
+
+def find_faces(
+    path: str | os.PathLike[str],
+    between: int = 0,
+    max_windows: int = MAX_WINDOWS,
+    device: str = "cpu",
+    progress: Callable[[float], None] | None = None,
+    wide: bool = False,
+) -> VideoFaces:
+    """Detect, follow and crop every face of a video, decoding it once.
+
+    between: further frames cropped in each gap of the detection grid (0 for scanning, more for a training cache);
+    wide: keep the surroundings of every crop too (`FaceClip.wide`); progress: called with the share done, 0…1.
+    Raises `VideoError` when the video cannot be read.
+    A track with fewer than 3 sightings is a slip of the detector and left out (where 3 frames or more were looked at).
+    """
+    info = probe_video(path)
+    finders: list[_Finder] = []
+
+    def plan(times: np.ndarray) -> list[np.ndarray]:
+        grids = plan_windows(times, max_windows)
+        return grids + [with_between(grid, between) for grid in grids]
+
+    def begin(groups: Sequence[np.ndarray]) -> Callable[[int, float, np.ndarray], None]:
+        half = len(groups) // 2
+        finders.append(_Finder(info.path, groups[:half], groups[half:], device, progress, wide))
+        return finders[-1].take
+
+    try:
+        times = sample_frames(path, plan, begin)
+        finder = finders[-1]  # another than the first where other frames decoded than were announced
+        finder.end_window()  # a damaged video may decode to an earlier end the second time
+    finally:
+        for each in finders:
+            each.stop()
+    tracks, clips = finder.tracks_and_clips(times)
+    coverage = min(1.0, max_windows * WINDOW / max(duration_of(times), 1e-9))
+    return VideoFaces(info, times, finder.spans(), tracks, clips, coverage)
+
+
+class _Finder:
+    """Takes the chosen frames of a video in order, and looks for faces while the next ones are decoded. At the end of
+    each window it follows and crops them, then lets the pictures go: what stays is 150 KB a crop, or 340 with its
+    surroundings."""
+
+    def __init__(
+        self,
+        path: str,
+        grids: Sequence[np.ndarray],
+        frames: Sequence[np.ndarray],
+        device: str,
+        progress: Callable[[float], None] | None,
+        wide: bool,
+    ) -> None:
+        self.path, self.grids, self.frames, self.device, self.progress = path, grids, frames, device, progress
+        self.wide = wide
+        self.window = 0
+        self.grid = {int(index) for grid in grids for index in grid}
+        self.held: list[tuple[int, float, np.ndarray]] = []  # index, time and picture of this window's frames
+        self.scale = 1.0  # of the held pictures; boxes and landmarks are px of the video's own
+        self.begun: dict[int, Future] = {}  # by index: the faces of a grid frame, looked for while the next is decoded
+        self.whole: Future | None = None  # the faces of the last frame that was looked at for small ones, too
+        self.looks = 0  # grid frames begun in this window
+        self.rows: list[tuple[int, float, int]] = []  # index, time and window of every grid frame so far
+        self.cropped: list[int] = []  # indices of all frames taken so far, on the grid and between
+        self.linker = Linker()
+        self.smoothed: list[dict[int, Sighting]] = []  # of each track by row, the box now the square crop box
+        self.crops: list[dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]]] = []  # by index: crop, box, landmarks
+
+    def take(self, index: int, time: float, picture: np.ndarray) -> None:
+        self.scale = min(1.0, (_HELD / (picture.shape[0] * picture.shape[1])) ** 0.5)
+        if self.scale < 1:
+            picture = cv2.resize(picture, None, fx=self.scale, fy=self.scale, interpolation=cv2.INTER_AREA)
+        self.held.append((index, time, picture))
+        if index in self.grid:
+            if self.whole is None or self.looks % _WHOLE_LOOK == 0:
+                self.whole = self.begun[index] = on_one_core(detect, picture, self.device)
+            else:
+                self.begun[index] = on_one_core(detect_again, picture, self.device, self.whole)
+            self.looks += 1
+        if index == self.frames[self.window][-1]:
+            self.end_window()
+
+    def end_window(self) -> None:
+        if not self.held:
+            return
+        first = len(self.rows)
+        self._link()
+        for number, track in enumerate(self.linker.tracks):
+            if number == len(self.smoothed):
+                self.smoothed.append({})
+                self.crops.append({})
+            seen = [row for row in track if row >= first]
+            if seen:
+                boxes = smooth(crop_box(np.stack([track[row].box for row in seen])), np.array(self.linker.times)[seen])
+                for row, box in zip(seen, boxes, strict=True):
+                    self.smoothed[number][row] = Sighting(box, track[row].landmarks, track[row].confidence)
+                self._crop(number, self._track(number, first))
+        self.cropped += [index for index, _, _ in self.held]
+        self.held, self.looks = [], 0
+        give_back()
+        self.window += 1
+        if self.progress is not None:
+            self.progress(self.window / len(self.grids))
+
+    def _link(self) -> None:
+        """Give the faces of this window's grid frames to the tracks."""
+        looked = [(index, time) for index, time, _ in self.held if index in self.begun]
+        try:
+            found = [self.begun.pop(index).result() for index, _ in looked]
+        except (RuntimeError, IndexError, ValueError) as error:
+            raise VideoError(
+                f"{self.path}: the face detector failed on the frames from {looked[0][1]:.1f} s on ({error}). "
+                'Try device="cpu", or convert the video.'
+            ) from error
+        steps = np.diff([time for _, time in looked])
+        patience = max(PATIENCE, 1.5 * float(np.median(steps))) if len(steps) else PATIENCE
+        for (index, time), faces in zip(looked, found, strict=True):
+            faces = Detections(faces.boxes / self.scale, faces.landmarks / self.scale, faces.confidences)
+            self.linker.add(time, faces, patience)
+            self.rows.append((index, time, self.window))
+
+    def stop(self) -> None:
+        """Look no further: what is begun and not yet under way is given up."""
+        for job in self.begun.values():
+            job.cancel()
+
+    def _crop(self, number: int, track: FaceTrack) -> None:
+        """Cut the face out of every frame held that has it."""
+        cut = crop_wide if self.wide else crop_face
+        boxes, marks, found = track.at(np.array([time for _, time, _ in self.held]))
+        for (index, _, picture), box, points, there in zip(self.held, boxes, marks, found, strict=True):
+            if there:
+                self.crops[number][index] = (cut(picture, box * self.scale), box, points)
+
+    def _track(self, number: int, first: int = 0) -> FaceTrack:
+        """One track on the grid rows from `first` on."""
+        frames, times, windows = (np.array(column) for column in zip(*self.rows[first:], strict=True))
+        boxes = np.full((len(frames), 4), np.nan, np.float32)
+        marks = np.full((len(frames), 5, 2), np.nan, np.float32)
+        trust = np.zeros(len(frames), np.float32)
+        for row, sighting in self.smoothed[number].items():
+            if row >= first:
+                boxes[row - first], marks[row - first] = sighting.box, sighting.landmarks
+                trust[row - first] = sighting.confidence
+        return FaceTrack(number, frames, times, boxes, marks, trust, windows)
+
+    def tracks_and_clips(self, times: np.ndarray) -> tuple[tuple[FaceTrack, ...], tuple[FaceClip, ...]]:
+        """All tracks worth the name and their clips, the main face first."""
+        least = min(_MIN_SIGHTINGS, len(self.rows))
+        tracks = [self._track(number) for number, seen in enumerate(self.smoothed) if len(seen) >= least]
+        tracks.sort(key=lambda track: -float(track.confidences.sum()))
+        clips = tuple(self._clip(self.crops[track.id], times) for track in tracks)
+        return tuple(replace(track, id=rank) for rank, track in enumerate(tracks)), clips
+
+    def _clip(self, crops: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]], times: np.ndarray) -> FaceClip:
+        count, side = len(self.cropped), WIDE if self.wide else CROP
+        frames = np.zeros((count, side, side, 3), np.uint8)
+        boxes = np.full((count, 4), np.nan, np.float32)
+        marks = np.full((count, 5, 2), np.nan, np.float32)
+        there, moments = np.array([index in crops for index in self.cropped]), times[self.cropped]
+        for row in np.flatnonzero(there):
+            frames[row], boxes[row], marks[row] = crops.pop(self.cropped[row])  # never all of them twice
+        if self.wide:
+            return FaceClip(inner_crop(frames), moments, boxes, marks, there, frames)
+        return FaceClip(frames, moments, boxes, marks, there)
+
+    def spans(self) -> tuple[tuple[float, float], ...]:
+        """Start and end in s of each window: its first and its last grid frame."""
+        moments = [[time for _, time, window in self.rows if window == number] for number in range(self.window)]
+        return tuple((inside[0], inside[-1]) for inside in moments)

@@ -1,0 +1,16 @@
+"""The network, its checkpoints with their cards, and the detector that scores with them.
+
+In: crops uint8 RGB (…, 224, 224, 3). Out: logits; calibrated P(fake) from a `Detector`; checkpoint files. Imports
+`base`.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "checkpoints": ["DEFAULT_CHECKPOINT", "fill", "load_imagenet", "read_card", "read_tensors", "save_checkpoint"],
+        "detector": ["Detector", "load_checkpoint"],
+        "network": ["FEATURES", "MEAN", "STD", "SpotterNet", "normalise"],
+    },
+)

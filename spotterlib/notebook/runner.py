@@ -1,0 +1,143 @@
+"""Run the notebooks without a hand on them: papermill, with misspelt parameters refused, and pages of the results."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..base import ROOT, DataError, atomic_path, find_input, output_path
+from ..evidence import fill_page
+from .session import RECORD_MIME
+
+NOTEBOOKS = ROOT / "notebooks"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a notebook: its name, its type as written ("str", "int", …), its default, and its help."""
+
+    name: str
+    type: str
+    default: Any
+    help: str
+
+
+def list_notebooks() -> list[Path]:
+    """The series in its order."""
+    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+
+
+def find_notebook(name: str | os.PathLike[str]) -> Path:
+    """A notebook by its number ("03"), its name ("03_train") or its path. Raises `DataError` when there is none."""
+    matches = [path for path in list_notebooks() if path.stem == str(name) or path.stem.split("_")[0] == str(name)]
+    return matches[0] if matches else find_input(name)
+
+
+def notebook_parameters(notebook: str | os.PathLike[str]) -> dict[str, Parameter]:
+    """The parameters of a notebook, by name, as papermill sees them."""
+    from papermill import inspect_notebook
+
+    found = inspect_notebook(str(find_notebook(notebook)))
+    return {
+        name: Parameter(name, p["inferred_type_name"], ast.literal_eval(p["default"]), p["help"])
+        for name, p in found.items()
+    }
+
+
+def run_notebook(
+    notebook: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    parameters: dict[str, Any] | None = None,
+    progress_bar: bool = False,
+) -> Path:
+    """Execute a notebook and write the executed copy to `out`; the original stays as it is.
+
+    A parameter that the notebook does not have is refused (papermill would only warn), and so is a value of another
+    type than the default's. Raises `DataError` for these, and papermill's `PapermillExecutionError` when a cell fails;
+    the executed copy then ends with that cell.
+    """
+    import papermill
+    from traitlets.config import Config
+
+    source = find_notebook(notebook)
+    known = notebook_parameters(source)
+    given = dict(parameters or {})
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise DataError(f"{source.name} has no parameter {', '.join(unknown)}. It has: {', '.join(known)}.")
+    for name, value in given.items():
+        default = known[name].default
+        if isinstance(value, os.PathLike):
+            given[name] = value = os.fspath(value)
+        fits = isinstance(value, type(default)) or (type(default) is float and type(value) is int)
+        if not fits or (isinstance(value, bool) and not isinstance(default, bool)):
+            raise DataError(f"{source.name}: {name} must be {type(default).__name__}, not {value!r}.")
+    final = output_path(out)
+    # over sockets in the file system no other user of the machine can listen to the kernel
+    quiet = Config({"KernelManager": {"transport": "ipc"}})
+    papermill.execute_notebook(str(source), str(final), given, progress_bar=progress_bar, config=quiet)
+    return final
+
+
+def export_html(notebook: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Path:
+    """The page of an executed notebook: one HTML file beside it (or at `out`)."""
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    source = find_input(notebook)
+    final = output_path(out) if out is not None else source.with_suffix(".html")
+    notebook = nbformat.read(source, as_version=4)
+    for cell in notebook.cells:  # what `record` kept is for programs
+        cell["outputs"] = [o for o in cell.get("outputs", []) if set(o.get("data", {"": 0})) != {RECORD_MIME}]
+        if cell.cell_type != "code":
+            del cell["outputs"]
+    body, _ = HTMLExporter().from_notebook_node(notebook, {"metadata": {"name": source.stem}})
+    body = re.sub(r'href="([0-9][0-9]_\w+)\.ipynb"', r'href="\1.html"', body)  # the chain leads from page to page
+    with atomic_path(final) as temporary:
+        temporary.write_text(body, encoding="utf-8")
+    return final
+
+
+def notebook_title(notebook: str | os.PathLike[str]) -> tuple[str, str]:
+    """A notebook's title without its number, and the first sentence under it."""
+    import nbformat
+
+    lines = nbformat.read(find_notebook(notebook), as_version=4).cells[0].source.splitlines()
+    title = lines[0].lstrip("# ").split("·", 1)[-1].strip()
+    text = next(line for line in lines[1:] if line.strip())
+    return title, text.split(". ")[0].rstrip(".") + "."
+
+
+def notebook_table() -> str:
+    """The table of the series for the README, made from the notebooks themselves."""
+    rows = ["| notebook | what it does |", "| --- | --- |"]
+    for path in list_notebooks():
+        number = path.stem.split("_")[0]
+        title, sentence = notebook_title(path)
+        rows.append(f"| [{number} · {title}](notebooks/{path.name}) | {sentence} |")
+    return "\n".join(rows)
+
+
+def write_index(
+    folder: str | os.PathLike[str],
+    title: str,
+    links: Sequence[tuple[str, str]],
+    heading: str = "",
+    head: Sequence[str] = (),
+    rows: Sequence[Sequence[str]] = (),
+    note: str = "",
+) -> Path:
+    """`index.html` of a folder: links as (text, relative path), the videos among them shown.
+
+    With `rows` a table stands between them, under a `heading`: `head` names its columns, `note` is said below it.
+    """
+    page = fill_page("index.html", title=title, links=links, heading=heading, head=head, rows=rows, note=note)
+    final = Path(folder) / "index.html"
+    with atomic_path(final) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return final

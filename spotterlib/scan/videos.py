@@ -1,0 +1,195 @@
+"""One video → a `ScanReport`: verdict, confidence, score a frame, heatmaps, tracks."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+from ..base import CheckpointError, enough_memory, give_back, stoppable
+from ..faces import FRAMES, MIN_USABLE, SMALLEST, FaceTrack, VideoFaces, duration_of, find_faces
+from ..metrics import combine_odds
+from ..model import Detector, load_checkpoint
+from .heatmap import explain_clips
+from .report import FaceResult, ScanReport, WindowResult
+from .scoring import windows_of
+
+
+def scan_video(
+    path: str | os.PathLike[str],
+    checkpoint: str | os.PathLike[str] | Detector | None = None,
+    device: str = "auto",
+    progress: Callable[[float], None] | None = None,
+) -> ScanReport:
+    """Find, follow and score every face of a video, and explain the scores.
+
+    checkpoint: a loaded `Detector`, the path of one to load, or None for the one shipped; progress: called with the
+    share done, 0…1. Raises `VideoError` (missing, not a video, nothing decodes) or `CheckpointError`; a video without
+    enough of a face is no error but an UNDECIDED report with its reason. Ctrl-C and SIGTERM: see `stoppable`.
+    """
+    begun = time.perf_counter()
+    name, again = Path(path).name, "It left nothing behind: scan the video again."
+    with stoppable(f"The scan of {name}", again), enough_memory(f"The scan of {name}"):
+        detector = checkpoint if isinstance(checkpoint, Detector) else load_checkpoint(checkpoint, device)
+        loaded = time.perf_counter()
+        found = find_faces(path, device=detector.device, progress=(lambda s: progress(0.7 * s)) if progress else None)
+        seen = time.perf_counter()
+        faces = score_faces(detector, found)
+    done = time.perf_counter()
+    if progress is not None:
+        progress(1.0)
+    timings = {"load": loaded - begun, "faces": seen - loaded, "score": done - seen, "total": done - begun}
+    return _report(detector, found, faces, timings)
+
+
+def score_faces(detector: Detector, found: VideoFaces) -> list[FaceResult]:
+    """Score every face, the strongest first and those without a score last."""
+    faces = [_score_face(detector, found, number) for number in range(len(found.tracks))]
+    return sorted(faces, key=lambda face: (face.probability is None, -(face.probability or 0.0)))
+
+
+def _score_face(detector: Detector, found: VideoFaces, number: int) -> FaceResult:
+    """Score every window of one face that has enough frames."""
+    track, clip = found.tracks[number], found.clips[number]
+    rows, valid = windows_of(track, clip)
+    count = len(rows)
+    usable = valid.sum(1)
+    probability: list[float | None] = [None] * count
+    frame_scores = np.full(len(track.frames), np.nan, np.float32)
+    heatmaps = np.zeros((len(track.frames), 7, 7), np.float32)
+    for window in np.flatnonzero(usable >= 1):
+        # one window at a time: memory stays flat however long the video is
+        pictures = np.where(valid[window][:, None, None, None], clip.frames[rows[window]], np.uint8(0))
+        logits, each, heat = explain_clips(detector, pictures[None], valid[window][None])
+        there = rows[window][valid[window]]
+        frame_scores[there] = detector.calibrated(each[0][valid[window]], "frame")
+        if usable[window] >= MIN_USABLE:
+            probability[window] = float(detector.calibrated(logits, "clip")[0])
+            if not np.isfinite(probability[window]):
+                raise CheckpointError(f"{detector.name} gives no number for {found.info.path}. Restore the checkpoint.")
+            heatmaps[there] = heat[0][valid[window]]
+        give_back()
+    windows = tuple(
+        WindowResult(float(start), float(end), p, int(n))
+        for (start, end), p, n in zip(found.windows, probability, usable, strict=True)
+    )
+    scored = [p for p in probability if p is not None]
+    whole = combine_odds(scored) if scored else None
+    reason = "" if scored else _unscored(track, int(usable.max()))
+    label = "UNDECIDED" if whole is None else verdict(whole, *detector.thresholds)
+    return FaceResult(label, whole, reason, windows, track, clip, frame_scores, heatmaps)
+
+
+def _unscored(track: FaceTrack, best: int) -> str:
+    """Why a face has no score; best: the most frames of a window that could be scored."""
+    if track.side < SMALLEST:
+        return f"a face {track.side:.0f} px wide; {SMALLEST} are needed"
+    return f"seen in at most {best} frames of a window; {MIN_USABLE} are needed"
+
+
+def joint_probability(faces: list[FaceResult]) -> float | None:
+    """P(fake) of a video from its faces, any of which may be the fake one; None when none was scored."""
+    scored = [face.probability for face in faces if face.probability is not None]
+    return combine_odds(scored) if scored else None
+
+
+def verdict(probability: float, t_low: float, t_high: float) -> str:
+    """ "FAKE" at p ≥ t_high, "REAL" at p ≤ t_low, "UNDECIDED" between."""
+    return "FAKE" if probability >= t_high else "REAL" if probability <= t_low else "UNDECIDED"
+
+
+def _report(detector: Detector, found: VideoFaces, faces: list[FaceResult], timings: dict[str, float]) -> ScanReport:
+    """Join the faces to one verdict."""
+    t_low, t_high = detector.thresholds
+    probability = joint_probability(faces)
+    label = "UNDECIDED" if probability is None else verdict(probability, t_low, t_high)
+    if probability is None:
+        confidence = None
+    else:
+        confidence = 100 * {"FAKE": probability, "REAL": 1 - probability}.get(label, max(probability, 1 - probability))
+    frame_scores = _every_frame(faces[0], found.times) if faces else np.full(len(found.times), np.nan, np.float32)
+    hottest = max((float(face.heatmaps.max()) for face in faces if face.heatmaps.size), default=0.0)
+    card = detector.card
+    info = found.info
+    if info.frames != len(found.times):  # what decodes counts, not what the packets announce
+        info = replace(info, frames=len(found.times), duration=duration_of(found.times) or 1 / info.fps)
+    return ScanReport(
+        video=found.info.path,
+        label=label,
+        probability=probability,
+        confidence=confidence,
+        reason=_reason(found, faces, label, probability, t_low, t_high),
+        faces=tuple(faces),
+        times=found.times,
+        frame_scores=frame_scores,
+        heatmap_scale=hottest if hottest > 0 else 1.0,
+        info=info,
+        checkpoint={
+            "name": detector.name,
+            "sha256": card["sha256"],
+            "t_low": t_low,
+            "t_high": t_high,
+            "localisation": card.get("localisation"),  # how well its heat points at fakes, where that was measured
+        },
+        coverage=found.coverage,
+        timings=timings,
+    )
+
+
+def _reason(
+    found: VideoFaces, faces: list[FaceResult], label: str, p: float | None, t_low: float, t_high: float
+) -> str:
+    """Why the verdict is undecided, or what one should know of a decided one; "" when there is nothing to say."""
+    said = []
+    if not faces:
+        looked = _frames_of(min(len(found.times), FRAMES * max(len(found.windows), 1)))
+        said.append(f"no face was found in the {looked} looked at")
+    elif p is None:
+        best = max(window.usable for face in faces for window in face.windows)
+        widest = max(face.track.side for face in faces)
+        said.append(
+            f"a face was found in only {_frames_of(best)} of a window, and {MIN_USABLE} are needed for a verdict"
+            if widest >= SMALLEST
+            else f"the largest face is only {widest:.0f} px wide, and {SMALLEST} are needed for a verdict"
+        )
+    elif label == "UNDECIDED":
+        said.append(f"the probability of a fake, {p:.2f}, lies between the thresholds {t_low:.2f} and {t_high:.2f}")
+    scored = [face for face in faces if face.probability is not None]
+    if len(scored) > 1:
+        together = int(np.sum([face.track.valid for face in scored], axis=0).max())
+        # after a cut, or between the windows of a sampled video, nobody knows whether it is the same person
+        some = "faces" if together == len(scored) else f"tracks of a face, at most {together} at a time,"
+        said.append(f"{len(scored)} {some} were scored, and their number is allowed for")
+    windows = [w for face in scored[:1] for w in face.windows if w.probability is not None]
+    strongest = max(windows, key=lambda w: w.probability or 0.0, default=None)
+    if label != "FAKE" and strongest is not None and len(windows) > 1 and strongest.probability >= t_high:
+        said.append(
+            f"one of {len(windows)} windows, {strongest.start:.0f} to {strongest.end:.0f} s, looks forged on its own "
+            f"(p = {strongest.probability:.2f}): look at it"
+        )
+    if found.coverage < 0.995:
+        said.append(f"only {found.coverage:.0%} of the video was looked at, in {len(found.windows)} windows")
+    if len(found.times) < 0.9 * found.info.frames:
+        said.append(f"the file is damaged: {len(found.times)} of its {_frames_of(found.info.frames)} can be decoded")
+    text = "; ".join(said)
+    return text[:1].upper() + text[1:] + "." if text else ""
+
+
+def _frames_of(count: int) -> str:
+    return f"{count} frame" if count == 1 else f"{count} frames"
+
+
+def _every_frame(face: FaceResult, times: np.ndarray) -> np.ndarray:
+    """The face's frame scores at every frame time: monotone cubic between grid frames, NaN where not seen."""
+    known = np.isfinite(face.frame_scores)
+    if not known.any():
+        return np.full(len(times), np.nan, np.float32)
+    grid, scores = face.track.times[known], face.frame_scores[known].astype(np.float64)
+    inside = np.clip(times, grid[0], grid[-1])
+    curve = PchipInterpolator(grid, scores)(inside) if len(grid) > 1 else np.full(len(times), scores[0])
+    return np.where(face.track.at(times)[2], np.clip(curve, 0, 1), np.nan).astype(np.float32)

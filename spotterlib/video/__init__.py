@@ -1,0 +1,17 @@
+"""Videos as files: opened, decoded, probed, written, and damaged as they are on their way through the world.
+
+In: paths. Out: `VideoInfo`, frames uint8 RGB (H, W, 3) with their times in s, new video files. Imports `base`.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "damage": ["PERTURBATIONS", "Perturbation", "choose_perturbations", "perturb_frames", "perturb_video"],
+        "decode": ["decoded", "opened"],
+        "formats": ["VIDEO_ENDINGS", "VIDEO_SUFFIXES", "is_video"],
+        "read": ["VideoInfo", "iterate_frames", "probe_video", "read_frames", "sample_frames"],
+        "write": ["transcode_frames", "write_video"],
+    },
+)

@@ -1,0 +1,203 @@
+"""Read videos: what one is, its frames in order, and frames chosen by their times."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+
+from ..base import DataError, VideoError, find_input
+from .decode import decoded, opened, rate_of
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video says of itself. `width` × `height` px as a player shows it (rotation and pixel shape applied);
+    `fps` frames a second (mean); `frames` and `duration` (s) as its packets tell (the index of an MP4 that was cut
+    short knows of more), before decoding."""
+
+    path: str
+    width: int
+    height: int
+    fps: float
+    frames: int
+    duration: float
+    codec: str
+    has_audio: bool
+
+
+def _checked_path(path: str | os.PathLike[str]) -> Path:
+    try:
+        place = find_input(path)
+        kind = "folder" if place.is_dir() else "file" if place.is_file() else "other"
+        empty = kind == "file" and place.stat().st_size == 0
+    except DataError as error:
+        raise VideoError(f"No video: {error}") from error
+    except OSError as error:
+        raise VideoError(f"{path} cannot be looked at ({error.strerror}). May you read it?") from error
+    if kind == "folder":
+        raise VideoError(f"{place} is a folder, not a video. Name a file in it, or use scan_folder for all of them.")
+    if kind == "other":
+        raise VideoError(f"{place} is no ordinary file (a dangling link, a pipe or a device). Name a video file.")
+    if empty:
+        raise VideoError(f"{place} is empty (0 bytes). Copy or download it again.")
+    return place
+
+
+def _packet_times(path: Path) -> np.ndarray:
+    """Times (V,) in s of the frames as the packets announce them, sorted, from 0; nothing is decoded."""
+    stamps: list[float] = []
+    missing = 0
+    with opened(path) as (container, stream):
+        rate = rate_of(stream)
+        with contextlib.suppress(av.FFmpegError):  # a damaged tail announces nothing more
+            for packet in container.demux(stream):
+                if packet.size == 0 or packet.is_discard:
+                    continue
+                if packet.pts is None or not packet.time_base:
+                    missing += 1
+                else:
+                    stamps.append(float(packet.pts * packet.time_base))
+    if missing or len(set(stamps)) < len(stamps):
+        return np.arange(len(stamps) + missing) / rate
+    times = np.sort(np.asarray(stamps, dtype=np.float64))
+    return times - times[0] if len(times) else times
+
+
+def probe_video(path: str | os.PathLike[str]) -> VideoInfo:
+    """What a video says of itself, after decoding its first frame. Raises `VideoError` when none decodes."""
+    place = _checked_path(path)
+    times = _packet_times(place)
+    with opened(place) as (container, stream):
+        _, _, look = next(decoded(container, stream), (0.0, None, None))
+        if look is None:
+            raise _nothing_decodes(place)
+        rate = rate_of(stream)
+        codec, sound = stream.codec_context.name, bool(container.streams.audio)
+        whole, mp4 = stream.frames, "mp4" in container.format.name
+    if len(times) > 1 and times[-1] > 0:
+        rate = (len(times) - 1) / float(times[-1])
+    # fewer packets than the index names: an edit list leaves them out, or the file has lost them
+    frames = whole if mp4 and whole > len(times) and _is_cut_short(place) else max(len(times), 1)
+    return VideoInfo(str(place), *look.shown, rate, frames, frames / rate, codec, sound)
+
+
+def _is_cut_short(path: Path) -> bool:
+    """Whether the last box of an MP4 says that it goes on where the file has ended."""
+    end, place = path.stat().st_size, 0
+    with open(path, "rb") as file:
+        while end - place >= 8:
+            file.seek(place)
+            head = file.read(16)
+            size = int.from_bytes(head[:4], "big")
+            size = int.from_bytes(head[8:], "big") if size == 1 else size or end - place
+            if size < 8:  # no box: whatever it is, it is not known to be cut
+                return False
+            place += size
+    return place > end
+
+
+def _nothing_decodes(place: Path) -> VideoError:
+    return VideoError(f"{place}: not one frame of it can be decoded. It is damaged, or no video.")
+
+
+def iterate_frames(path: str | os.PathLike[str]) -> Iterator[tuple[int, float, np.ndarray]]:
+    """Every decodable frame in presentation order: (index, time in s from 0, uint8 RGB (H, W, 3)).
+
+    Raises `VideoError` when the file is missing, is no video, or not one frame of it decodes.
+    """
+    place = _checked_path(path)
+    count, whole = 0, True
+    with opened(place) as (container, stream):
+        for time, frame, look in decoded(container, stream):
+            if frame.is_corrupt:
+                whole = False
+                break
+            yield count, time, look.rgb(frame)
+            count += 1
+    if not whole:
+        with opened(place, steady=True) as (container, stream):
+            for number, (time, frame, look) in enumerate(decoded(container, stream)):
+                if number >= count:  # from the damage on
+                    yield number, time, look.rgb(frame)
+                    count += 1
+    if count == 0:
+        raise _nothing_decodes(place)
+
+
+def sample_frames(
+    path: str | os.PathLike[str],
+    plan: Callable[[np.ndarray], Sequence[np.ndarray]],
+    begin: Callable[[Sequence[np.ndarray]], Callable[[int, float, np.ndarray], None]],
+) -> np.ndarray:
+    """Decode a video once, in order, and hand over chosen frames: returns the times (V,) in s of all its frames.
+
+    `plan(times (V,))` gives the wanted frame indices in groups, judging by the times that the packets announce;
+    `begin(groups)` returns the function that takes each wanted frame in order: index, time in s, uint8 RGB (H, W, 3).
+    When other frames decode than were announced (damage, edit lists) and the plan from their true times is another, the
+    video is decoded a second time, by that plan, from a new `begin`; and so it is, on one thread, from the first
+    damaged frame that is met. Raises `VideoError` when not one frame decodes.
+    """
+    place = _checked_path(path)
+    wanted = plan(_packet_times(place))
+    times, steady = _whole_pass(place, wanted, begin, steady=False)
+    actual = plan(times)
+    if [group.tolist() for group in actual] != [group.tolist() for group in wanted]:
+        times, _ = _whole_pass(place, actual, begin, steady)
+    return times
+
+
+def _whole_pass(
+    place: Path,
+    wanted: Sequence[np.ndarray],
+    begin: Callable[[Sequence[np.ndarray]], Callable[[int, float, np.ndarray], None]],
+    steady: bool,
+) -> tuple[np.ndarray, bool]:
+    """The times of all frames, and whether the video had to be decoded on one thread: it has where it is
+    damaged, and then the pass begins again."""
+    times = _one_pass(place, wanted, begin(wanted), steady)
+    if times is None:
+        return _whole_pass(place, wanted, begin, steady=True)
+    return times, steady
+
+
+def _one_pass(
+    place: Path, wanted: Sequence[np.ndarray], take: Callable[[int, float, np.ndarray], None], steady: bool
+) -> np.ndarray | None:
+    """Decode everything, hand over what is wanted, return all times; None at the first damaged frame, if not steady."""
+    asked = {int(index) for group in wanted for index in group}
+    times: list[float] = []
+    with opened(place, steady) as (container, stream):
+        for time, frame, look in decoded(container, stream):
+            if frame.is_corrupt and not steady:
+                return None
+            if len(times) in asked:
+                take(len(times), time, look.rgb(frame))
+            times.append(time)
+    if not times:
+        raise _nothing_decodes(place)
+    return np.asarray(times)
+
+
+def read_frames(path: str | os.PathLike[str], indices: Iterable[int]) -> dict[int, np.ndarray]:
+    """The frames of these indices, uint8 RGB (H, W, 3), read in one pass; an index past the end is left out."""
+    found: dict[int, np.ndarray] = {}
+    wanted = [np.asarray(list(indices), dtype=np.int64)]
+
+    def begin(_: Sequence[np.ndarray]) -> Callable[[int, float, np.ndarray], None]:
+        found.clear()
+        return lambda index, _, picture: found.__setitem__(index, picture)
+
+    _whole_pass(_checked_path(path), wanted, begin, steady=False)
+    return found
+
+
+def even(picture: np.ndarray) -> np.ndarray:
+    """Pad to even height and width by repeating the last row and column: 4:2:0 video has no odd sizes."""
+    height, width = picture.shape[:2]
+    return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

@@ -1,0 +1,27 @@
+"""Published figures are sourced; evaluations stand side by side."""
+
+from __future__ import annotations
+
+from makers.score_tables import detector_of
+
+from spotterlib.evaluation import evaluate, side_by_side
+from spotterlib.evaluation.references import COLUMNS, load_published
+
+
+def test_published_figures_are_whole_and_sourced():
+    table = load_published()
+    assert tuple(table.columns) == COLUMNS and len(table) >= 20
+    assert set(table["level"]) <= {"video", "frame"} and set(table["metric"]) == {"AUC"}
+    assert table["number"].between(0.4, 1).all() and not table.duplicated(["model", "test_set", "level"]).any()
+    assert table["source"].str.contains(r"\d{4}").all() and table["source"].str.contains("github.com|Table").all()
+    assert {"Celeb-DF v2", "DFDC", "FaceForensics++ c23"} <= set(table["test_set"])
+
+
+def test_evaluations_stand_side_by_side(cached):
+    one = evaluate(detector_of(), cached, draws=20).facts
+    other = evaluate(detector_of(), cached.assign(dataset="Celeb-DF v2"), draws=20).facts
+    table = side_by_side([one, other])
+    assert table["test_set"].tolist()[:4] == ["made", "made", "Celeb-DF v2", "Celeb-DF v2"]
+    assert table["level"].tolist()[:2] == ["video", "frame"] and (table["training_data"][:4] == "nothing at all").all()
+    assert table.loc[0, "number"] == one["video"]["auc"] and table.loc[0, "low"] < table.loc[0, "high"]
+    assert len(table) == 4 + len(load_published()) and len(side_by_side([one], published=False)) == 2

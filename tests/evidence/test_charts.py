@@ -1,0 +1,41 @@
+"""Scores over time: gaps stay gaps, real is blue and fake is orange."""
+
+from __future__ import annotations
+
+import numpy as np
+from makers.figure_data import NAN, lines, report, title
+
+from spotterlib.base import FAKE, REAL
+from spotterlib.evidence import plot_real_vs_fake, plot_scores_over_time
+
+
+def test_scores_over_time_keep_gaps_and_say_the_peak():
+    figure = plot_scores_over_time(report())
+    scores = report().frame_scores
+    share = np.nanmean(np.where(np.isnan(scores), NAN, scores >= 0.6))
+    mean = np.nanmean(scores)
+    said = f"FAKE, P(fake) 0.87. Frame scores: mean {mean:.2f}, peak 0.90 at 4.0 s; {share:.0%} of frames ≥ 0.60"
+    assert title(figure) == said
+    axes = figure.axes[0]
+    assert axes.get_xlabel() == "time (s)"
+    assert np.array_equal(axes.lines[0].get_ydata(), scores, equal_nan=True)
+    bands = [text.get_text() for text in axes.texts]
+    assert bands == ["REAL", "UNDECIDED", "FAKE"]
+    drawn = [line for line in axes.lines if list(line.get_ydata()) == [0.9, 0.9]]
+    assert len(drawn) == 1 and list(drawn[0].get_xdata()) == [0.0, 2.0], "a window without a score is not drawn"
+
+
+def test_a_pause_in_the_time_stamps_is_not_bridged():
+    figure = plot_scores_over_time(([0.0, 0.1, 0.2, 0.3, 5.0, 5.1], [0.5] * 6))
+    y = figure.axes[0].lines[0].get_ydata()
+    assert np.isnan(y[4]) and np.isfinite(np.delete(y, 4)).all()
+
+
+def test_real_is_blue_and_fake_is_orange():
+    real, fake = report(frame_scores=np.full(100, 0.2), video="r.mp4"), report(frame_scores=np.full(100, 0.7))
+    figure = plot_real_vs_fake(real, fake)
+    axes = figure.axes[0]
+    assert lines(axes, REAL)[0].get_ydata()[0] == 0.2 and lines(axes, FAKE)[0].get_ydata()[0] == 0.7
+    assert title(figure) == "The fake's frames score 0.50 above the real's (means 0.70 and 0.20)"
+    turned = plot_real_vs_fake((real.times, fake.frame_scores), (real.times, real.frame_scores))
+    assert "0.50 below" in title(turned)

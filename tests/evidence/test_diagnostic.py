@@ -1,0 +1,198 @@
+"""The diagnostic video: what is known at each moment, on every frame, with the sound."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from makers.report_factory import FPS, FRAMES, RED, face_box, make_face, make_report, make_video, redness
+
+from spotterlib.base import VideoError
+from spotterlib.evidence import diagnostic, draw, draw_frame, write_diagnostic_video
+from spotterlib.evidence.diagnostic import evidence_at
+from spotterlib.faces.windows import plan_windows
+from spotterlib.video import iterate_frames, probe_video, read_frames
+
+# --- a face over time ------------------------------------------------------------------------------------------------
+
+
+def test_evidence_between_grid_frames():
+    face = make_face()
+    times = np.array([0.0, 1.0, 3.0, 21.0, 48.0]) / FPS  # frame 21 lies in the gap: grid rows 10 to 12, frames 20 to 24
+    seen = evidence_at(face, times)
+    assert seen.seen.tolist() == [True, True, True, False, True]
+    assert seen.examined.all()
+    assert np.allclose(seen.boxes[1], face_box(1), atol=1e-4)
+    assert np.allclose(seen.heatmaps[2], (face.heatmaps[1] + face.heatmaps[2]) / 2)
+    assert np.isnan(seen.boxes[3]).all() and not seen.heatmaps[3].any()
+    far = evidence_at(face, np.array([30.0]))
+    assert not far.seen[0] and not far.examined[0]
+
+
+@pytest.mark.parametrize(
+    "times",
+    [np.arange(30) / FPS, np.cumsum([0, 0.03, 0.2, 0.04, 0.04, 0.4, 0.03, 0.1, 0.05, 0.3, 0.04, 0.04, 0.15, 0.08])],
+)
+def test_no_frame_is_lost_between_uneven_grid_frames(times):
+    """24 of 30 frames are one or two apart, and a phone's frames are as far apart as the light makes them."""
+    (grid,) = plan_windows(times)
+    face = make_face(2 * len(grid), slice(0))
+    track = replace(face.track, frames=grid, times=times[grid])
+    seen = evidence_at(replace(face, track=track), times)
+    assert seen.seen.all() and (seen.heatmaps[:, 3, 5] > 0).all()
+    middles = (np.arange(300) + 0.5) * times[-1] / 300
+    assert np.array_equal(seen.seen, track.at(times)[2]) and track.at(middles)[2].all()
+    assert np.isfinite(draw.score_columns(track.times, face.frame_scores, 300, times[-1], track.windows)).all()
+
+
+def test_between_windows_nothing_is_known():
+    face = make_face(2 * 48, slice(0), windows=2)
+    times = face.track.times + np.where(face.track.windows == 1, 10.0, 0.0)
+    apart = replace(face, track=replace(face.track, times=times))
+    between = np.array([times[23] + 0.5, times[24] - 0.5])
+    seen = evidence_at(apart, between)
+    assert not seen.seen.any() and not seen.heatmaps.any()
+    columns = draw.score_columns(times, face.frame_scores, 200, times[-1], face.track.windows)
+    assert np.isnan(columns[50:150]).all() and np.isfinite(columns[:15]).all()
+
+
+# --- one frame -------------------------------------------------------------------------------------------------------
+
+
+def is_yellow(picture):
+    return (np.abs(picture.astype(int) - draw.BOX) <= 40).all(-1)
+
+
+def test_frame_shows_box_heat_and_strip(report, video):
+    image = read_frames(video, [30])[30]
+    drawn = draw_frame(report, 30, image)
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = (round(float(v)) for v in face_box(30))
+    assert drawn.shape[0] > height and drawn.shape[0] % 2 == 0 and drawn.shape[1] == width
+    assert is_yellow(drawn[y0, x0:x1]).all() and is_yellow(drawn[y0:y1, x1 - 1]).all()
+    changed = redness(drawn[:height], image) > 0
+    changed[y0:y1, x0:x1] = False
+    assert not changed.any(), "the picture around the face is left alone"
+    row, column = int(y0 + 60 * 3.5 / 7), int(x0 + 60 * 5.5 / 7)
+    assert drawn[row, column, 0] > image[row, column, 0] + 20
+    assert drawn[row, column, 2] < image[row, column, 2]
+    assert (drawn[height:] == draw.FAKE).all(-1).sum() > 100, "the verdict on its colour"
+
+
+def test_no_face_no_box(report, video):
+    image = read_frames(video, [22])[22]
+    drawn = draw_frame(report, 22, image)
+    assert np.array_equal(drawn[: image.shape[0]], image)
+
+
+def test_several_faces_have_boxes_of_their_own(video):
+    report = make_report(video, (make_face(), make_face(shift=60, probability=0.1)))
+    image = read_frames(video, [8])[8]
+    drawn = draw_frame(report, 8, image)
+    x0, _, x1, y1 = (round(float(v)) for v in face_box(8))
+    assert is_yellow(drawn[y1 - 1, x0:x1]).all()
+    other = drawn[y1 - 1, x1 + 2 : x1 + 58]
+    assert (other == draw.OTHER_BOX).all(-1).all()
+
+
+def test_one_scale_a_report(video):
+    report = make_report(video, (make_face(gap=slice(0)),))  # the heat doubles from the first to the last frame
+    weights = []
+    for index, image in read_frames(video, [0, 48]).items():
+        x0, y0 = (int(v) for v in face_box(index)[:2])
+        patch = np.s_[y0 + 24 : y0 + 36, x0 + 42 : x0 + 48]
+        plain = image[patch].astype(float)
+        weights.append(float(np.mean((draw_frame(report, index, image)[patch] - plain) / (RED - plain))))
+    assert weights[0] == pytest.approx(weights[1] / 2, rel=0.1) and weights[1] > 0.2
+
+
+def test_a_frame_past_the_end(report):
+    with pytest.raises(IndexError, match=r"clip.mp4 has frames 0 to 48"):
+        draw_frame(report, FRAMES, np.zeros((8, 8, 3), np.uint8))
+
+
+# --- the diagnostic video --------------------------------------------------------------------------------------------
+
+
+def test_diagnostic_video_keeps_every_frame_and_the_sound(report, video, tmp_path):
+    made = write_diagnostic_video(report, tmp_path / "out.mp4")
+    info = probe_video(made)
+    assert (info.frames, info.has_audio, info.codec, info.width) == (FRAMES, True, "h264", report.info.width)
+    assert info.height > report.info.height and info.fps == pytest.approx(FPS)
+    shown = list(iterate_frames(made))
+    assert [time for _, time, _ in shown] == pytest.approx(report.times.tolist(), abs=1e-3)
+    x0, y0, x1, _ = (round(float(v)) for v in face_box(30))
+    edge = shown[30][2][y0, x0 + 2 : x1 - 2].astype(int)
+    assert (edge[:, 0] - edge[:, 2] > 60).all(), "yellow survives the codec"
+
+
+def test_diagnostic_video_has_a_name_of_its_own(report, tmp_path, monkeypatch):
+    monkeypatch.setattr("spotterlib.base.paths.ROOT", tmp_path)
+    assert write_diagnostic_video(report) == tmp_path / "runs" / "clip_spotter.mp4"
+
+
+def test_no_picture_of_a_long_video_is_kept(tmp_path, monkeypatch):
+    """Memory does not grow with the length of the clip: at any time few drawn frames are alive."""
+    source = make_video(tmp_path / "long.mp4", frames=300, sound=False)
+    drawn, alive = [], []
+
+    def watched(frames):
+        for frame in frames:
+            drawn.append(weakref.ref(frame))
+            yield frame
+            alive.append(sum(one() is not None for one in drawn))
+
+    draw_all = diagnostic._drawn_frames
+    monkeypatch.setattr(diagnostic, "_drawn_frames", lambda report: watched(draw_all(report)))
+    write_diagnostic_video(make_report(source), tmp_path / "out.mp4")
+    assert len(alive) == 300 and max(alive) <= 4
+
+
+@pytest.mark.parametrize("label", ["UNDECIDED", "REAL"])
+def test_diagnostic_video_without_a_face(video, tmp_path, label):
+    report = make_report(video, (), label, "No face was found.")
+    made = write_diagnostic_video(report, tmp_path / "none.mp4")
+    assert probe_video(made).frames == FRAMES
+
+
+def test_the_source_is_never_overwritten(report, video):
+    before = Path(video).read_bytes()
+    with pytest.raises(VideoError, match="another name"):
+        write_diagnostic_video(report, video)
+    assert Path(video).read_bytes() == before
+
+
+def test_a_video_that_is_gone(tmp_path):
+    source = make_video(tmp_path / "a.mp4", sound=False)
+    report = make_report(source)
+    source.unlink()
+    (tmp_path / "out.mp4").write_bytes(b"an earlier one")
+    with pytest.raises(VideoError, match=r"a\.mp4"):
+        write_diagnostic_video(report, tmp_path / "out.mp4")
+    assert (tmp_path / "out.mp4").read_bytes() == b"an earlier one"
+
+
+@pytest.mark.parametrize("frames", [FRAMES - 9, FRAMES + 9])
+def test_another_video_under_the_same_name(tmp_path, frames):
+    source = make_video(tmp_path / "a.mp4", sound=False)
+    report = make_report(source)
+    make_video(source, frames=frames, sound=False)
+    with pytest.raises(VideoError, match=r"a\.mp4 is not the video that was scanned"):
+        write_diagnostic_video(report, tmp_path / "out.mp4")
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_diagnostic_video_plays_in_a_browser(browser, report, tmp_path, photograph):
+    made = write_diagnostic_video(report, tmp_path / "out.mp4")
+    (tmp_path / "play.html").write_text(f'<video id="v" src="{made.name}" muted></video>')
+    page = browser.new_page()
+    page.goto((tmp_path / "play.html").as_uri())
+    page.evaluate("document.getElementById('v').play()")
+    page.wait_for_function("document.getElementById('v').currentTime > 0.3", timeout=10_000)
+    size = page.evaluate("[document.getElementById('v').videoWidth, document.getElementById('v').videoHeight]")
+    assert size == [probe_video(made).width, probe_video(made).height]
+    photograph(page, "diagnostic_video")
+    page.close()

@@ -1,0 +1,50 @@
+"""The contact sheet shows the most telling frames."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from makers.report_factory import make_face, make_report
+
+from spotterlib.evidence import contact_sheet, draw, telling_frames
+
+
+@settings(deadline=None)
+@given(count=st.integers(1, 40))
+def test_telling_frames(count):
+    face = make_face()
+    rows = telling_frames(face, count)
+    assert len(rows) == min(count, int(face.track.valid.sum())) == len(set(rows.tolist()))
+    assert (np.diff(rows) > 0).all() and face.track.valid[rows].all()
+    assert np.nanargmax(face.frame_scores) in rows
+
+
+def test_telling_frames_are_spread():
+    rows = telling_frames(make_face(gap=slice(0)), 4)
+    assert np.diff(rows).min() >= 6  # not the four last ones, though their scores are the highest
+
+
+def test_telling_frames_without_scores():
+    face = replace(make_face(), frame_scores=np.full(25, np.nan, np.float32))
+    assert len(telling_frames(face, 5)) == 5
+    assert len(telling_frames(make_face(gap=slice(0, 25)), 5)) == 0
+
+
+@pytest.mark.parametrize("width", [300, 777, 1280])
+def test_contact_sheet(report, width):
+    sheet = contact_sheet(report, count=6, width=width)
+    assert sheet.dtype == np.uint8 and sheet.shape[1:] == (width, 3)
+    assert (sheet == draw.FAKE).all(-1).any()
+    two = make_report(Path(report.video), (make_face(), make_face(shift=40)))
+    assert contact_sheet(two, face=1).shape[1] == 1280
+
+
+def test_contact_sheet_without_a_face(video):
+    report = make_report(video, (), "UNDECIDED", "No face was found in the 24 frames looked at.")
+    sheet = contact_sheet(report)
+    assert (np.abs(sheet.astype(int) - (200, 170, 150)) < 12).all(-1).sum() > 500, "plain frames are shown"

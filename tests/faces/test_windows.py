@@ -1,0 +1,86 @@
+"""Where a video is looked at: windows that tile it, frames spread over them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spotterlib.faces import FRAMES, WINDOW, window_rows
+from spotterlib.faces.windows import plan_windows, with_between
+
+frame_times = st.one_of(
+    st.builds(lambda n, fps: np.arange(n) / fps, st.integers(1, 4000), st.sampled_from([1, 5, 12, 25, 29.97, 240])),
+    st.builds(
+        lambda gaps: np.cumsum([0.0, *gaps]), st.lists(st.sampled_from([1e-4, 0.04, 0.5, 3.0, 40.0]), max_size=120)
+    ),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(times=frame_times, most=st.integers(1, 80))
+def test_windows_are_short_apart_and_spread_over_the_video(times, most):
+    plans = plan_windows(times, most)
+    assert 1 <= len(plans) <= most
+    assert all(plan.dtype == np.int64 and 1 <= len(plan) <= FRAMES for plan in plans)
+    joined = np.concatenate(plans)
+    assert (np.diff(joined) > 0).all()  # rising, and no frame in two windows
+    assert joined[0] == 0
+    assert joined[-1] < len(times)
+    for plan in plans:
+        assert times[plan[-1]] - times[plan[0]] <= WINDOW + 1e-6
+        whole = np.arange(plan[0], plan[-1] + 1)
+        assert len(plan) == min(FRAMES, len(whole))
+        if len(plan) == FRAMES:
+            assert np.abs(plan - np.linspace(whole[0], whole[-1], FRAMES)).max() <= 0.5
+    duration = times[-1] * len(times) / max(len(times) - 1, 1)
+    if duration <= most * WINDOW:
+        # they tile the video: between the end of one and the start of the next lies no frame
+        assert joined[-1] == len(times) - 1
+        assert all(b[0] == a[-1] + 1 for a, b in pairwise(plans))
+        assert len(plans) <= int(np.ceil(duration / WINDOW - 1e-6)) or len(plans) == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 8, 23, 24, 25])
+def test_a_short_video_is_one_window_of_all_its_frames(count):
+    (plan,) = plan_windows(np.arange(count) / 25)
+    assert len(plan) == min(count, FRAMES)
+    assert (plan[0], plan[-1]) == (0, count - 1)
+
+
+def test_windows_have_equal_length_and_a_long_video_is_sampled():
+    fps = 25
+    assert [len(plan_windows(np.arange(s * fps) / fps)) for s in (1, 12, 13, 24, 25, 600)] == [1, 1, 2, 2, 3, 50]
+    first, second = plan_windows(np.arange(13 * fps) / fps)
+    assert second[0] == pytest.approx(6.5 * fps, abs=1)
+    assert first[-1] == second[0] - 1
+    hour = plan_windows(np.arange(3600 * 5) / 5)
+    assert len(hour) == 60
+    assert (hour[0][0], hour[-1][-1]) == (0, 3600 * 5 - 1)
+
+
+def test_a_long_still_does_not_stop_the_windows():
+    times = np.concatenate([np.arange(100) / 25, 90 + np.arange(100) / 25])
+    assert np.isin([0, 99, 100, 199], np.concatenate(plan_windows(times))).all()
+
+
+@settings(max_examples=80, deadline=None)
+@given(plan=st.lists(st.integers(0, 400), min_size=1, max_size=24, unique=True), between=st.integers(0, 4))
+def test_frames_between_keep_the_grid_and_its_ends(plan, between):
+    plan = np.array(sorted(plan))
+    more = with_between(plan, between)
+    assert np.isin(plan, more).all()
+    assert (np.diff(more) > 0).all()
+    assert (more[0], more[-1]) == (plan[0], plan[-1])
+    assert len(more) <= len(plan) + between * (len(plan) - 1)
+
+
+def test_window_rows_point_at_each_windows_frames():
+    rows = window_rows(np.array([0] * 24 + [1] * 5))
+    assert rows.shape == (2, 24)
+    assert rows[0].tolist() == list(range(24))
+    assert rows[1].tolist() == [24, 25, 26, 27, 28] + [-1] * 19
+    assert window_rows(np.zeros(0, np.int64)).shape == (0, 24)

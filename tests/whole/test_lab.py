@@ -1,0 +1,245 @@
+"""`make lab` opens JupyterLab on the notebooks, and stepping through one there works."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from makers.bounded import end, until
+
+from spotterlib.base import ROOT
+from spotterlib.notebook import export_html, run_notebook
+
+pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium (apt-get install chromium)")
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The address of a JupyterLab that `make lab` started, without a browser of its own.
+
+    What it says goes to a file: it waits for ever once a pipe that nobody reads is full.
+    """
+    port = free_port()
+    options = f"--no-browser --ip=127.0.0.1 --port={port} --IdentityProvider.token=spotter"
+    options += " --LabApp.expose_app_in_browser=True"
+    said = tmp_path_factory.mktemp("lab") / "said.txt"
+    with said.open("w") as log:
+        how = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "start_new_session": True}
+        server = subprocess.Popen(["make", "lab", f"LAB_OPTIONS={options}"], cwd=ROOT, **how)
+
+    def serves() -> bool:
+        assert server.poll() is None, f"make lab ended: {said.read_text()[-2000:]}"
+        return f"127.0.0.1:{port}/lab" in said.read_text() and listens(port)  # it speaks a moment before it listens
+
+    try:
+        until(serves, f"JupyterLab that serves on port {port}", limit=180)
+        yield f"http://127.0.0.1:{port}", server
+    finally:
+        end(server, patience=30)
+
+
+def test_it_opens_on_the_notebooks(lab):
+    with urllib.request.urlopen(f"{lab[0]}/lab?token=spotter", timeout=60) as page:
+        assert page.status == 200
+    with urllib.request.urlopen(f"{lab[0]}/api/contents/notebooks?token=spotter", timeout=60) as listing:
+        assert b"03_train.ipynb" in listing.read()
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(f"{lab[0]}/api/contents/notebooks", timeout=60)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        started = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()
+
+
+RUN = """Promise.race([  // the browser's own promises have no end
+    window.jupyterapp.commands.execute('notebook:run-all-cells'),
+    new Promise((_, failed) => setTimeout(() => failed(new Error('the cells had not ended after 300 s')), 300_000)),
+])"""
+
+
+def run_all(browser, lab, notebook, troubles):
+    """Open a notebook, by its path under the clone, in JupyterLab and run all its cells; errors go to `troubles`."""
+    page = browser.new_page(viewport={"width": 1300, "height": 1000})
+    page.set_default_timeout(120_000)
+    page.goto(f"{lab[0]}/doc/tree/{notebook}?token=spotter")
+    page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell")
+    page.wait_for_function("window.jupyterapp.commands.hasCommand('notebook:run-all-cells')")
+    page.wait_for_function("window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'")
+    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.evaluate(RUN)
+    return page
+
+
+def test_stepping_through_the_split_in_the_browser(lab, browser):
+    page = run_all(browser, lab, "notebooks/01_split.ipynb", [])
+    page.wait_for_selector("text=No leak: no person")
+    assert page.locator(".jp-OutputArea-output img").count() >= 1
+    assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    page.close()
+
+
+SHOWN = "[...document.querySelectorAll('.jupyter-widgets img.widget-image')].find((image) => image.offsetParent)"
+
+STEP = (
+    "async () => {  // ms from a key pressed on the slider to another picture drawn\n"
+    f"const shown = () => {SHOWN};"
+    """
+    const handle = [...document.querySelectorAll('.noUi-handle')].find((one) => one.offsetParent);
+    const before = shown(), begun = performance.now();
+    handle.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowLeft', bubbles: true}));
+    while (shown() === before || !shown()?.complete) {
+        if (performance.now() > begun + 30_000) throw new Error('no other picture was drawn in 30 s');
+        await new Promise(requestAnimationFrame);
+    }
+    return performance.now() - begun;
+}"""
+)
+
+
+@pytest.fixture
+def own_copy(clips, tmp_path):
+    """05 under the clone, with two people to inspect and its files out of the way."""
+    notebook = nbformat.read(ROOT / "notebooks" / "05_inspect.ipynb", as_version=4)
+    given = {"video": clips / "two.mp4", "compare": clips / "face.mp4", "out": tmp_path}
+    cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    cell.source += "".join(f'\n{name} = "{path}"' for name, path in given.items())
+    copy = ROOT / "runs" / f"test_lab_{os.getpid()}.ipynb"
+    copy.parent.mkdir(exist_ok=True)
+    nbformat.write(notebook, copy)
+    yield f"runs/{copy.name}"
+    copy.unlink()
+
+
+def test_scrubbing_in_the_browser(lab, browser, own_copy, photograph):
+    """The slider, its keys, Play, opacity and the choice of a face change the picture, and nothing complains."""
+    troubles = []
+    page = run_all(browser, lab, own_copy, troubles)
+    page.locator(".jp-OutputArea-output", has_text="'inspected'").wait_for()
+    assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    page.locator(".noUi-handle").first.scroll_into_view_if_needed()
+    # JupyterLab renders what scrolls into view a moment later
+    page.wait_for_function(f"{SHOWN}?.complete && {SHOWN}.parentElement.innerText.includes('time')")
+    said = lambda: page.evaluate(f"{SHOWN}.parentElement.innerText")  # noqa: E731
+    place = lambda: page.evaluate(f"{SHOWN}.getAttribute('src')")  # noqa: E731
+    assert "time" in said() and "score" in said() and "found" in said()
+    assert page.get_by_text("the red").first.is_visible()
+    photograph(page, "scrubber")
+
+    page.locator(".noUi-handle").first.focus()
+    page.keyboard.press("End")
+    last = said()
+    page.keyboard.press("ArrowLeft")
+    assert said() != last
+    steps = sorted(page.evaluate(STEP) for _ in range(7))
+    assert steps[3] < 250, "60 ms on a quiet machine; this one may be busy"
+    before = said()
+    page.get_by_role("button", name="Play").or_(page.locator(".widget-play button")).first.click()
+    page.wait_for_function(f"(before) => {SHOWN}.parentElement.innerText !== before", arg=before)
+    page.locator(".widget-play button").nth(0).click()
+
+    drawn = place()
+    opacity = page.locator(".widget-inline-hbox", has_text="Opacity").locator(".noUi-handle")
+    opacity.focus()
+    page.keyboard.press("Home")
+    page.wait_for_function(f"(drawn) => {SHOWN}.getAttribute('src') !== drawn", arg=drawn)
+    drawn = place()
+    page.locator(".widget-dropdown", has_text="Face").locator("select").select_option("2")
+    page.wait_for_function(f"(drawn) => {SHOWN} && {SHOWN}.getAttribute('src') !== drawn", arg=drawn)
+    assert troubles == []
+    page.close()
+
+
+DROP = """async ([box, name, bytes]) => {
+    const moved = new DataTransfer();
+    const code = Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0));
+    moved.items.add(new File([code], name, {type: 'video/mp4'}));
+    for (const type of ['dragenter', 'dragover', 'drop'])
+        box.dispatchEvent(new DragEvent(type, {bubbles: true, cancelable: true, dataTransfer: moved}));
+}"""
+
+
+@pytest.fixture
+def box_alone():
+    """A notebook of one cell, the box of 00 and 05, under the clone; what is made through it goes with it."""
+    source = "from spotterlib.evidence import upload_box\n\nupload_box()"
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)], metadata=kernel)
+    file = ROOT / "runs" / f"test_drop_{os.getpid()}.ipynb"
+    file.parent.mkdir(exist_ok=True)
+    nbformat.write(notebook, file)
+    yield f"runs/{file.name}"
+    for made in [file, *(ROOT / "runs").rglob(f"{file.stem}[.-_]*")]:
+        made.unlink(missing_ok=True)
+
+
+def test_a_video_dropped_on_the_box_is_scanned(lab, browser, box_alone, clips, tmp_path, photograph):
+    """Dropped, then another one chosen, which is larger than what a message to a kernel may hold."""
+    troubles, name = [], Path(box_alone).stem
+    page = run_all(browser, lab, box_alone, troubles)
+    box = page.locator(".spotter-drop")
+    box.wait_for()
+    code = base64.b64encode((clips / "face.mp4").read_bytes()).decode()
+    page.evaluate(DROP, [box.element_handle(), f"{name}.mp4", code])
+    page.get_by_text(f"{name}.mp4 is here").wait_for()
+    kept = ROOT / "runs" / "uploads" / f"{name}.mp4"
+    assert kept.read_bytes() == (clips / "face.mp4").read_bytes()
+    page.get_by_role("button", name="Scan", exact=True).click()
+    page.get_by_text("Page to hand on").wait_for()
+    assert page.locator(".jupyter-widgets", has_text="Verdict").count() >= 1
+    photograph(page, "upload_box")
+    big = tmp_path / f"{name}-big.mp4"
+    big.write_bytes(np.random.default_rng(0).bytes(200_000_000))
+    box.locator("input").set_input_files(big)
+    page.get_by_text(f"{big.name} is here (200.0 MB)").wait_for()
+    assert (kept.parent / big.name).read_bytes() == big.read_bytes() and troubles == []
+    page.close()
+
+
+def test_the_page_of_an_executed_notebook_from_disk(browser, own_copy, tmp_path, photograph):
+    """Without kernel, widget manager or network the page of 05 still plays: the small player is in it."""
+    page_file = export_html(run_notebook(ROOT / own_copy, tmp_path / "05.ipynb"), tmp_path / "05.html")
+    context = browser.new_context(offline=True)
+    page, troubles = context.new_page(), []
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.goto(page_file.as_uri())
+    player = page.frame_locator("iframe[title=Report]")
+    player.locator("#slider").focus()
+    page.keyboard.press("Home")
+    first = player.locator("#caption").inner_text()
+    page.keyboard.press("ArrowRight")
+    assert player.locator("#caption").inner_text() != first and "time 0.00 s" in first.replace("\n", " ")
+    player.locator("#play").click()
+    player.locator("#play", has_text="Pause").wait_for()
+    shown = player.locator("#caption").inner_text()
+    player.locator("#caption", has_not_text=shown.splitlines()[1]).wait_for()
+    assert page.locator(".jp-OutputArea-output p", has_text="Verdict").count() >= 1, "the sheet's words"
+    photograph(page, "page_of_05", full_page=True)
+    assert troubles == []
+    context.close()

@@ -1,0 +1,141 @@
+"""The scripts that train a checkpoint, judge it and fetch what it is judged on: what they do without any data."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import sys
+import tarfile
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from makers.face_clips import portrait
+
+from spotterlib.base import ROOT, DataError, run_main
+from spotterlib.fakes import Camera, Carrier, animate_still, draw_motion
+from spotterlib.model import DEFAULT_CHECKPOINT, SpotterNet, load_checkpoint, read_card, read_tensors, save_checkpoint
+
+
+@pytest.fixture(autouse=True)
+def scripts(monkeypatch):
+    for folder in ("scripts", "benchmarks"):
+        monkeypatch.syspath_prepend(ROOT / folder)
+
+
+def test_the_mean_of_checkpoints_is_that_of_each_weight(tmp_path):
+    import train_checkpoint as script
+
+    card, nets = read_card(DEFAULT_CHECKPOINT), [SpotterNet(), SpotterNet()]
+    places = [save_checkpoint(tmp_path / f"{k}.safetensors", net, card) for k, net in enumerate(nets)]
+    found = read_tensors(script.mean_of([str(place) for place in places], tmp_path / "run"))
+    first, second = (read_tensors(place) for place in places)
+    for name, value in found.items():
+        wanted = (first[name].double() + second[name].double()) / 2
+        assert torch.allclose(value.double(), wanted, atol=1e-3 * float(wanted.abs().max() + 1e-6)), name
+    assert load_checkpoint(tmp_path / "run" / "start.safetensors").card["thresholds"] == card["thresholds"]
+    assert script.mean_of([str(places[0])], tmp_path / "other") == places[0] and not (tmp_path / "other").exists()
+
+
+def test_people_are_split_the_same_everywhere():
+    import train_checkpoint as script
+
+    names = [f"congress{k % 3}/{k}.jpg" for k in range(2000)]
+    held = [name for name in names if script.is_validation(name)]
+    assert 0.12 < len(held) / len(names) < 0.18 and held == [name for name in names if script.is_validation(name)]
+    assert not set(script.TEACH) & set(script.JUDGE) and len(script.TEACH) == len(script.JUDGE) == 5
+
+
+def test_a_clip_and_its_fakes_are_scored_through_one_camera():
+    import judge_checkpoint as script
+
+    people = []
+    for name in ("p01", "p02"):
+        motion = draw_motion(np.random.default_rng(0), 0.5)
+        frames, marks = animate_still(*portrait(name, 176), motion, np.arange(2) / 12)
+        middle = marks.mean(1)
+        people.append(Carrier(frames, marks, np.concatenate([middle - 60, middle + 60], 1), np.ones(2, bool)))
+    carrier, other = people
+    fakes = script.paste(carrier, other, script.face_points, script.HULL)
+    changed = (fakes != carrier.frames).any((0, 3))
+    middle = carrier.landmarks[0].mean(0).round().astype(int)
+    assert changed[middle[1], middle[0]] and 0.02 < changed.mean() < 0.6 and not changed[0].any()
+    detector = load_checkpoint()
+    lines = script.clip_lines(
+        detector, {"group": "p01"}, carrier, {"none": carrier.frames, "swap": fakes}, Camera(crf=23)
+    )
+    assert [(line["label"], line["method"], line["group"]) for line in lines] == [
+        (0, "", "p01"),
+        (1, "none", "p01"),
+        (1, "swap", "p01"),
+    ]
+    assert lines[0]["probability"] == lines[1]["probability"] != lines[2]["probability"]
+    low, high = detector.thresholds
+    for line in lines:
+        p = line["probability"]
+        assert line["verdict"] == ("REAL" if p <= low else "FAKE" if p >= high else "UNDECIDED")
+
+
+def packed(kind: str, files: dict[str, bytes]) -> bytes:
+    """Files as a .zip or a .tar.gz in memory."""
+    whole = io.BytesIO()
+    if kind == "zip":
+        with zipfile.ZipFile(whole, "w") as held:
+            for name, content in files.items():
+                held.writestr(name, content)
+    else:
+        with tarfile.open(fileobj=whole, mode="w:gz") as held:
+            for name, content in files.items():
+                entry = tarfile.TarInfo(name)
+                entry.size = len(content)
+                held.addfile(entry, io.BytesIO(content))
+    return whole.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+@pytest.mark.parametrize("page", ["there/simple/thing/", "there/simple/thing/thing-1"])
+def test_videos_come_out_of_packages_and_must_be_what_they_were(tmp_path, monkeypatch, kind, page):
+    import fetch_videos as script
+
+    video, name = b"not really a video", f"thing-1.{kind}"
+    page = page if page.endswith("/") else f"{page}.{kind}"
+    answers = {
+        "there/simple/thing/": f'<a href="thing-0.zip">0</a> <a href="../thing/{name}#sha256=00">1</a>'.encode(),
+        f"there/simple/thing/{name}": packed(kind, {"thing-1/clip.mp4": video, "thing-1/setup.py": b""}),
+    }
+    monkeypatch.setattr(script, "read", answers.__getitem__)
+    monkeypatch.setattr(sys, "argv", ["fetch_videos.py", "--out", str(tmp_path / "out")])
+
+    def run(digest: str, page: str = page, name: str = name) -> None:
+        packages = (script.Package(page, name, {"thing-1/clip.mp4": ("someone", digest)}),)
+        monkeypatch.setattr(script, "PACKAGES", packages)
+        run_main(script.main)
+
+    right = hashlib.sha256(video).hexdigest()
+    with pytest.raises(SystemExit, match="not the video that it was"):
+        run("0" * 64)
+    with pytest.raises(SystemExit, match="could not be fetched from there/simple/thing/: it is not listed"):
+        run(right, "there/simple/thing/", "thing-2.zip")
+    assert not (tmp_path / "out").exists()
+    run(right)
+    assert (tmp_path / "out" / "someone" / "clip.mp4").read_bytes() == video
+    answers.clear()
+    run(right)  # it is there: nothing is asked for
+
+
+def test_the_videos_kept_are_those_of_the_folder(tmp_path, monkeypatch):
+    import judge_checkpoint as script
+    import train_checkpoint
+
+    monkeypatch.setattr(train_checkpoint, "clip_row", lambda path, group: {"path": str(path), "group": group})
+    for name in ("a/1.mp4", "a/2.mp4", "b/1.mp4", "b/.hidden"):
+        (tmp_path / "one" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "one" / name).touch()
+    kept = tmp_path / "open.json"
+    rows = script.open_rows(tmp_path / "one", kept)
+    assert [row["group"] for row in rows] == ["a", "a", "b"] and script.open_rows(tmp_path / "one", kept) == rows
+    (tmp_path / "one" / "b" / "2.mp4").touch()
+    assert len(script.open_rows(tmp_path / "one", kept)) == 4, "what was kept is of another folder"
+    with pytest.raises(DataError, match="a folder for each of two people"):
+        script.open_rows(tmp_path / "one" / "a", kept)
