@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from ..base import VideoError, output_path
-from ..video import iterate_frames, write_video
+from ..video import fitted, iterate_frames, write_video
 from . import draw
 from .heat import CELLS, OPACITY, THRESHOLD, artifact_share, paint_heat
 from .strip import Strip, fields_of, lay_out_strip
@@ -39,8 +39,9 @@ def predict_with_diagnostics(path, checkpoint=None, out=None, device="auto") -> 
 def write_diagnostic_video(report: ScanReport, path: str | os.PathLike[str] | None = None) -> Path:
     """Write the scanned video again with the evidence painted on it; every frame, its times and its sound are kept.
 
-    path: where (default `runs/<name of the video>_spotter.mp4`). H.264, yuv420p; the picture in its own resolution,
-    the strip of figures below it. Frames stream through, so a long video needs no more memory than a short one.
+    path: where (default `runs/<name of the video>_spotter.mp4`). H.264, yuv420p; the picture in its own resolution
+    (that of most frames; one of another size is fitted onto it, not stretched), the strip of figures below it. Frames
+    stream through, so a long video needs no more memory than a short one.
     Raises `VideoError` when the video is gone, is another one now, or would be overwritten.
     """
     target = output_path(path if path is not None else Path("runs") / f"{Path(report.video).stem}_spotter.mp4")
@@ -58,23 +59,26 @@ def draw_frame(report: ScanReport, index: int, image: np.ndarray) -> np.ndarray:
     """
     if not 0 <= index < len(report.times):
         raise IndexError(f"frame {index}: {Path(report.video).name} has frames 0 to {len(report.times) - 1}")
-    evidence = [evidence_at(face, report.times[index : index + 1]) for face in report.faces]
+    size = (image.shape[1], image.shape[0])
+    evidence = [evidence_at(face, report.times[index : index + 1], size) for face in report.faces]
     return _draw(report, index, image, lay_out_strip(report, image.shape[:2]), evidence, 0)
 
 
 def _drawn_frames(report: ScanReport) -> Iterator[np.ndarray]:
     """The frames of the diagnostic video. Raises `VideoError` when the video is not the one that was scanned."""
     changed = VideoError(f"{report.video} is not the video that was scanned (frames differ). Scan it again.")
+    canvas = (report.info.width, report.info.height)  # one for all frames, whatever their own size
     caption, index, evidence = None, -1, []
     for index, _, image in iterate_frames(report.video):
         if index >= len(report.times):
             raise changed
-        if caption is None or caption.shape != image.shape[:2]:
+        image = fitted(image, canvas)
+        if caption is None:
             caption = lay_out_strip(report, image.shape[:2])
         row = index % _BLOCK
         if row == 0:
             moments = report.times[index : index + _BLOCK]
-            evidence = [evidence_at(face, moments) for face in report.faces]
+            evidence = [evidence_at(face, moments, canvas) for face in report.faces]
         yield _draw(report, index, image, caption, evidence, row)
     if index + 1 < len(report.times):
         raise changed
@@ -126,11 +130,13 @@ class Evidence:
     examined: np.ndarray
 
 
-def evidence_at(face: FaceResult, times: np.ndarray) -> Evidence:
-    """Box and heatmap of a face at times (N,) in s: linear between the analysed frames on either side, none in gaps."""
+def evidence_at(face: FaceResult, times: np.ndarray, canvas: tuple[int, int]) -> Evidence:
+    """Box and heatmap of a face at times (N,) in s: linear between the analysed frames on either side, none in gaps.
+
+    The boxes are px of a canvas (width, height) onto which the frames are fitted."""
     times = np.asarray(times, dtype=np.float64)
-    boxes, _, seen = face.track.at(times)
-    track = face.track
+    track = face.track.on(canvas)
+    boxes, _, seen = track.at(times)
     left, right, weight, near = draw.neighbours(track.times, track.valid, times, windows=track.windows)
     seen = np.asarray(seen, bool) & near
     weight = weight[:, None, None].astype(np.float32)

@@ -180,7 +180,8 @@ def _told(found: VideoFaces) -> dict:
     if found.tracks:
         main = found.tracks[0]
         sure = float(main.confidences[main.valid].mean())
-        row |= {"found": float(main.valid.mean()), "confidence": round(sure, 4), "jump": round(_jump(main), 3)}
+        jump = _jump(main.on((found.info.width, found.info.height)))
+        row |= {"found": float(main.valid.mean()), "confidence": round(sure, 4), "jump": round(jump, 3)}
     return row
 
 

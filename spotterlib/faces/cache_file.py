@@ -40,6 +40,7 @@ def write_faces(file: Path, found: VideoFaces, meta: dict) -> None:
     arrays: dict[str, np.ndarray] = {"times": found.times}
     for k, (track, clip) in enumerate(zip(found.tracks, found.clips, strict=True)):
         arrays |= {f"track{k}_{name}": getattr(track, name) for name in _TRACK}
+        arrays |= {} if track.sizes is None else {f"track{k}_sizes": track.sizes}
         arrays |= {f"clip{k}_{name}": getattr(clip, name) for name in _CLIP}
         grid = np.isin(clip.times, track.times)
         arrays |= _coded(f"clip{k}_exact", clip.frames, clip.valid & grid, *_EXACT)
@@ -100,7 +101,8 @@ def read_cache(file: str | os.PathLike[str], grid_only: bool = False) -> VideoFa
         meta = read_meta(arrays)
         tracks, clips = [], []
         for k in range(meta["faces"]):
-            track = FaceTrack(k, *(arrays[f"track{k}_{name}"] for name in _TRACK))
+            sizes = arrays.get(f"track{k}_sizes")
+            track = FaceTrack(k, *(arrays[f"track{k}_{name}"] for name in _TRACK), sizes)
             moments = arrays[f"clip{k}_times"]
             rows = np.flatnonzero(np.isin(moments, track.times)) if grid_only else np.arange(len(moments))
             tracks.append(track)

@@ -8,9 +8,10 @@ scanning cut the same crops.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -71,8 +72,34 @@ def find_faces(
         for each in finders:
             each.stop()
     tracks, clips = finder.tracks_and_clips(times)
+    width, height = finder.usual_size()
+    info = replace(info, width=width, height=height)
     coverage = min(1.0, max_windows * WINDOW / max(duration_of(times), 1e-9))
     return VideoFaces(info, times, finder.spans(), tracks, clips, coverage)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A frame held: picture uint8 RGB, reduced by `scale` from the `size` (width, height) that it is shown at."""
+
+    index: int
+    time: float
+    picture: np.ndarray
+    size: tuple[int, int]
+    scale: float
+
+
+def _moved(px: np.ndarray, size: tuple[int, int], other: tuple[int, int]) -> np.ndarray:
+    """Boxes (…, 4) or points (…, 2) of a picture of `size` (width, height) where they are in one of `other` size.
+
+    The same place seen from the middle, the shorter sides alike: so a face stays where it is when a call is sent in
+    more pixels, and about so when the camera is turned.
+    """
+    if size == other:
+        return px
+    scale = min(other) / min(size)
+    middles = [np.tile(np.array(each, np.float32) / 2, px.shape[-1] // 2) for each in (size, other)]
+    return ((px - middles[0]) * scale + middles[1]).astype(np.float32)
 
 
 class _Finder:
@@ -93,24 +120,27 @@ class _Finder:
         self.wide = wide
         self.window = 0
         self.grid = {int(index) for grid in grids for index in grid}
-        self.held: list[tuple[int, float, np.ndarray]] = []  # index, time and picture of this window's frames
-        self.scale = 1.0  # of the held pictures; boxes and landmarks are px of the video's own
+        self.held: list[_Held] = []  # this window's frames
+        self.size = (0, 0)  # width and height of the video's first frame: faces are followed in its px
         self.begun: dict[int, Future] = {}  # by index: the faces of a grid frame, looked for while the next is decoded
         self.whole: Future | None = None  # the faces of the last frame that was looked at for small ones, too
         self.looks = 0  # grid frames begun in this window
-        self.rows: list[tuple[int, float, int]] = []  # index, time and window of every grid frame so far
+        self.rows: list[tuple[int, float, int, tuple[int, int]]] = []  # of every grid frame: index, time, window, size
         self.cropped: list[int] = []  # indices of all frames taken so far, on the grid and between
         self.linker = Linker()
         self.smoothed: list[dict[int, Sighting]] = []  # of each track by row, the box now the square crop box
         self.crops: list[dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]]] = []  # by index: crop, box, landmarks
 
     def take(self, index: int, time: float, picture: np.ndarray) -> None:
-        self.scale = min(1.0, (_HELD / (picture.shape[0] * picture.shape[1])) ** 0.5)
-        if self.scale < 1:
-            picture = cv2.resize(picture, None, fx=self.scale, fy=self.scale, interpolation=cv2.INTER_AREA)
-        self.held.append((index, time, picture))
+        size = (picture.shape[1], picture.shape[0])
+        scale = min(1.0, (_HELD / (size[0] * size[1])) ** 0.5)
+        if scale < 1:
+            picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        self.size = self.size if any(self.size) else size
+        changed = bool(self.held) and self.held[-1].size != size
+        self.held.append(_Held(index, time, picture, size, scale))
         if index in self.grid:
-            if self.whole is None or self.looks % _WHOLE_LOOK == 0:
+            if self.whole is None or changed or self.looks % _WHOLE_LOOK == 0:
                 self.whole = self.begun[index] = on_one_core(detect, picture, self.device)
             else:
                 self.begun[index] = on_one_core(detect_again, picture, self.device, self.whole)
@@ -133,7 +163,7 @@ class _Finder:
                 for row, box in zip(seen, boxes, strict=True):
                     self.smoothed[number][row] = Sighting(box, track[row].landmarks, track[row].confidence)
                 self._crop(number, self._track(number, first))
-        self.cropped += [index for index, _, _ in self.held]
+        self.cropped += [held.index for held in self.held]
         self.held, self.looks = [], 0
         give_back()
         self.window += 1
@@ -142,20 +172,20 @@ class _Finder:
 
     def _link(self) -> None:
         """Give the faces of this window's grid frames to the tracks."""
-        looked = [(index, time) for index, time, _ in self.held if index in self.begun]
+        looked = [held for held in self.held if held.index in self.begun]
         try:
-            found = [self.begun.pop(index).result() for index, _ in looked]
+            found = [self.begun.pop(held.index).result() for held in looked]
         except (RuntimeError, IndexError, ValueError) as error:
             raise VideoError(
-                f"{self.path}: the face detector failed on the frames from {looked[0][1]:.1f} s on ({error}). "
+                f"{self.path}: the face detector failed on the frames from {looked[0].time:.1f} s on ({error}). "
                 'Try device="cpu", or convert the video.'
             ) from error
-        steps = np.diff([time for _, time in looked])
+        steps = np.diff([held.time for held in looked])
         patience = max(PATIENCE, 1.5 * float(np.median(steps))) if len(steps) else PATIENCE
-        for (index, time), faces in zip(looked, found, strict=True):
-            faces = Detections(faces.boxes / self.scale, faces.landmarks / self.scale, faces.confidences)
-            self.linker.add(time, faces, patience)
-            self.rows.append((index, time, self.window))
+        for held, faces in zip(looked, found, strict=True):
+            boxes, marks = (_moved(px / held.scale, held.size, self.size) for px in (faces.boxes, faces.landmarks))
+            self.linker.add(held.time, Detections(boxes, marks, faces.confidences), patience)
+            self.rows.append((held.index, held.time, self.window, held.size))
 
     def stop(self) -> None:
         """Look no further: what is begun and not yet under way is given up."""
@@ -165,14 +195,15 @@ class _Finder:
     def _crop(self, number: int, track: FaceTrack) -> None:
         """Cut the face out of every frame held that has it."""
         cut = crop_wide if self.wide else crop_face
-        boxes, marks, found = track.at(np.array([time for _, time, _ in self.held]))
-        for (index, _, picture), box, points, there in zip(self.held, boxes, marks, found, strict=True):
+        boxes, marks, found = track.at(np.array([held.time for held in self.held]))
+        for held, box, points, there in zip(self.held, boxes, marks, found, strict=True):
             if there:
-                self.crops[number][index] = (cut(picture, box * self.scale), box, points)
+                box, points = (_moved(px, self.size, held.size) for px in (box, points))
+                self.crops[number][held.index] = (cut(held.picture, box * held.scale), box, points)
 
     def _track(self, number: int, first: int = 0) -> FaceTrack:
-        """One track on the grid rows from `first` on."""
-        frames, times, windows = (np.array(column) for column in zip(*self.rows[first:], strict=True))
+        """One track on the grid rows from `first` on, in px of the video's first frame."""
+        frames, times, windows, _ = (np.array(column) for column in zip(*self.rows[first:], strict=True))
         boxes = np.full((len(frames), 4), np.nan, np.float32)
         marks = np.full((len(frames), 5, 2), np.nan, np.float32)
         trust = np.zeros(len(frames), np.float32)
@@ -188,7 +219,23 @@ class _Finder:
         tracks = [self._track(number) for number, seen in enumerate(self.smoothed) if len(seen) >= least]
         tracks.sort(key=lambda track: -float(track.confidences.sum()))
         clips = tuple(self._clip(self.crops[track.id], times) for track in tracks)
-        return tuple(replace(track, id=rank) for rank, track in enumerate(tracks)), clips
+        return tuple(self._own(replace(track, id=rank)) for rank, track in enumerate(tracks)), clips
+
+    def _own(self, track: FaceTrack) -> FaceTrack:
+        """A track in px of each frame's own picture."""
+        sizes = [size for _, _, _, size in self.rows]
+        if len(set(sizes)) == 1:
+            return track
+        boxes, marks = (
+            np.stack([_moved(px, self.size, size) for px, size in zip(values, sizes, strict=True)])
+            for values in (track.boxes, track.landmarks)
+        )
+        return replace(track, boxes=boxes, landmarks=marks, sizes=np.array(sizes, np.int64))
+
+    def usual_size(self) -> tuple[int, int]:
+        """Width and height px of most pictures looked at; of as many of several sizes, the larger."""
+        counted = Counter(size for _, _, _, size in self.rows)
+        return max(counted, key=lambda size: (counted[size], size[0] * size[1]))
 
     def _clip(self, crops: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]], times: np.ndarray) -> FaceClip:
         count, side = len(self.cropped), WIDE if self.wide else CROP
@@ -204,5 +251,5 @@ class _Finder:
 
     def spans(self) -> tuple[tuple[float, float], ...]:
         """Start and end in s of each window: its first and its last grid frame."""
-        moments = [[time for _, time, window in self.rows if window == number] for number in range(self.window)]
+        moments = [[time for _, time, window, _ in self.rows if window == number] for number in range(self.window)]
         return tuple((inside[0], inside[-1]) for inside in moments)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..video import VideoInfo
+from ..video import VideoInfo, fit
 from .crops import crop_landmarks
 
 MIN_USABLE = 8
@@ -32,7 +32,8 @@ class FaceTrack:
 
     frames int64 (G,): frame indices in the video; times float64 (G,) s; boxes float32 (G, 4): SQUARE crop boxes x0, y0,
     x1, y1 px of the source frame, smoothed; landmarks float32 (G, 5, 2) px of the source frame; both NaN where the face
-    was not found; confidences float32 (G,) 0…1, 0 where not found; windows int64 (G,): the window of each grid frame.
+    was not found; confidences float32 (G,) 0…1, 0 where not found; windows int64 (G,): the window of each grid frame;
+    sizes int64 (G, 2): width and height px of each source frame, None where all have the video's.
     """
 
     id: int
@@ -42,6 +43,7 @@ class FaceTrack:
     landmarks: np.ndarray
     confidences: np.ndarray
     windows: np.ndarray
+    sizes: np.ndarray | None = None
 
     @property
     def valid(self) -> np.ndarray:
@@ -54,11 +56,22 @@ class FaceTrack:
         boxes = self.boxes[self.valid]
         return float(np.median(boxes[:, 2] - boxes[:, 0])) if len(boxes) else 0.0
 
+    def on(self, canvas: tuple[int, int]) -> FaceTrack:
+        """The track in px of a canvas (width, height) onto which every source frame is fitted."""
+        if self.sizes is None:
+            return self
+        scale, left, top = np.array([fit(tuple(size), canvas) for size in self.sizes.tolist()], np.float32).T
+        corner = np.stack([left, top], axis=-1)[:, None]
+        boxes = self.boxes.reshape(-1, 2, 2) * scale[:, None, None] + corner
+        marks = self.landmarks * scale[:, None, None] + corner
+        return replace(self, boxes=boxes.reshape(-1, 4), landmarks=marks, sizes=None)
+
     def at(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Boxes (N, 4), landmarks (N, 5, 2) and valid (N,) at any times (N,) in s.
 
         Linear between neighbouring grid frames that both have the face; where only one of the two has it, that one's
-        within half a grid step. NaN and False elsewhere; a gap between the windows of a sampled video is not bridged.
+        within half a grid step. NaN and False elsewhere; a gap between the windows of a sampled video is not bridged,
+        nor a change of the picture's size: there the nearer one's counts.
         """
         times = np.asarray(times, dtype=np.float64)
         grid, seen = self.times, self.valid
@@ -68,7 +81,8 @@ class FaceTrack:
         gap = grid[after] - grid[before]
         neighbours = (self.windows[before] == self.windows[after]) | (gap <= 1.5 * step + 1e-6)
         between = (grid[before] <= times) & (times <= grid[after])
-        both = between & neighbours & seen[before] & seen[after]
+        alike = True if self.sizes is None else (self.sizes[before] == self.sizes[after]).all(1)
+        both = between & neighbours & seen[before] & seen[after] & alike
 
         nearer = np.where(np.abs(times - grid[before]) <= np.abs(times - grid[after]), before, after)
         one = np.where(seen[before] == seen[after], nearer, np.where(seen[before], before, after))

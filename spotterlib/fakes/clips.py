@@ -22,6 +22,8 @@ def clip_row(path: str | os.PathLike[str], group: str) -> dict:
     if not found.tracks or found.tracks[0].valid.sum() < 2:
         raise DataError(f"{path} shows no face that can be followed. Leave it out.")
     track = found.tracks[0]
+    if track.sizes is not None:
+        raise DataError(f"{path} changes the size of its picture midway. Leave it out.")
     names = ("frames", "times", "boxes", "landmarks", "confidences", "windows")
     columns = {name: getattr(track, name).tolist() for name in names}
     return {"path": str(path), "label": 0, "group": group, "track": columns}

@@ -83,6 +83,7 @@ class ScanReport:
                 "frames": face.track.frames,
                 "times": face.track.times,
                 "boxes": face.track.boxes,
+                "sizes": face.track.sizes,
                 "confidences": face.track.confidences,
                 "frame_scores": face.frame_scores,
             }

@@ -8,6 +8,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "canvas": ["fit", "fitted"],
         "damage": ["PERTURBATIONS", "Perturbation", "choose_perturbations", "perturb_frames", "perturb_video"],
         "decode": ["decoded", "opened"],
         "formats": ["VIDEO_ENDINGS", "VIDEO_SUFFIXES", "is_video"],

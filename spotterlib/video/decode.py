@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 from collections.abc import Iterator
-from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 
 from ..base import VideoError
+from .look import Look, Looks
 
 # Containers of video, and nothing that opens a second file (playlists, concat scripts, image patterns) or draws text.
 FORMATS = (
@@ -66,31 +65,6 @@ def opened(path: Path, steady: bool = False) -> Iterator[tuple[av.container.Inpu
 def rate_of(stream: av.VideoStream) -> float:
     """Frames a second as the stream says."""
     return float(stream.average_rate or stream.guessed_rate or 25)
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a player shows a stream: scaled to width × height square pixels, then turned by quarter turns to the left."""
-
-    width: int
-    height: int
-    turns: int
-
-    @classmethod
-    def of(cls, stream: av.VideoStream, frame: av.VideoFrame) -> Look:
-        shape = stream.sample_aspect_ratio
-        width = round(frame.width * shape) if shape and Fraction(1, 4) <= shape <= 4 else frame.width
-        return cls(max(width, 1), frame.height, round(frame.rotation / 90) % 4)
-
-    @property
-    def shown(self) -> tuple[int, int]:
-        """Width and height after the turn."""
-        return (self.height, self.width) if self.turns % 2 else (self.width, self.height)
-
-    def rgb(self, frame: av.VideoFrame) -> np.ndarray:
-        """One frame as shown, uint8 RGB (H, W, 3): of one size, even if the stream changes its own."""
-        picture = frame.to_ndarray(format="rgb24", width=self.width, height=self.height)
-        return np.ascontiguousarray(np.rot90(picture, self.turns)) if self.turns else picture
 
 
 class Clock:
@@ -151,7 +125,6 @@ def decoded(
     container: av.container.InputContainer, stream: av.VideoStream
 ) -> Iterator[tuple[float, av.VideoFrame, Look]]:
     """Every frame that decodes, in presentation order, with its time in s (from 0) and how it is shown."""
-    clock, look = Clock(rate_of(stream)), None
+    clock, looks = Clock(rate_of(stream)), Looks(stream)
     for frame in _in_order(container, stream):
-        look = look or Look.of(stream, frame)
-        yield clock.tick(frame), frame, look
+        yield clock.tick(frame), frame, looks.of(frame)

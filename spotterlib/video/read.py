@@ -17,7 +17,8 @@ from .decode import decoded, opened, rate_of
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video says of itself. `width` × `height` px as a player shows it (rotation and pixel shape applied);
+    """What a video says of itself. `width` × `height` px as a player shows it (rotation and pixel shape applied): of
+    its first frame, and once its faces were looked for, of most frames looked at, for a video may change its size;
     `fps` frames a second (mean); `frames` and `duration` (s) as its packets tell (the index of an MP4 that was cut
     short knows of more), before decoding."""
 

@@ -13,6 +13,7 @@ import av
 import numpy as np
 
 from ..base import VideoError, atomic_path
+from .canvas import fitted
 from .decode import SOUNDS, open_container
 from .read import even
 
@@ -82,8 +83,9 @@ def write_video(
 ) -> Path:
     """Write H.264 (yuv420p, fast start) that every browser plays; whole or not at all.
 
-    frames: uint8 RGB (H, W, 3), one size for all, taken one by one; fps: frames a second; crf: 0 (lossless) … 51;
-    times: presentation times in s, rising, for a varying frame rate; audio_from: a video whose sound is kept (as AAC).
+    frames: uint8 RGB (H, W, 3), taken one by one; one of another size than the first is fitted onto it, not stretched;
+    fps: frames a second; crf: 0 (lossless) … 51; times: presentation times in s, rising, for a varying frame rate;
+    audio_from: a video whose sound is kept (as AAC).
     Raises `VideoError` when there is no frame or the file cannot be written.
     """
     final = Path(path)
@@ -114,7 +116,9 @@ def _encode(
     written, last = 0, -1
     for picture, time in timed:
         picture = even(picture)
-        if stream is None:
+        if stream is not None:
+            picture = fitted(picture, (stream.width, stream.height))
+        else:
             stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001) or Fraction(1))
             stream.height, stream.width = picture.shape[:2]
             stream.pix_fmt = "yuv420p"

@@ -1,0 +1,63 @@
+"""Scans of videos that users of like tools stumbled over."""
+
+from __future__ import annotations
+
+import numpy as np
+from makers.face_clips import moving, stage
+from makers.video_files import encode
+
+from spotterlib.evidence import draw_frame, write_diagnostic_video
+from spotterlib.scan import scan_video
+from spotterlib.video import iterate_frames, read_frames
+
+RATE = 12
+
+
+def person(name, count, height, size, place):
+    """A person in motion who stays in one place, uint8 RGB (count, H, W, 3)."""
+    return stage(
+        size, count, (moving(name, np.arange(count) / RATE, height), np.tile(np.array(place, float), (count, 1)))
+    )
+
+
+def joined(path, *parts):
+    """Films one after the other in one transport stream."""
+    whole = b"".join(encode(path.with_suffix(".part.ts"), frames=part, rate=RATE).read_bytes() for part in parts)
+    path.with_suffix(".part.ts").unlink()
+    path.write_bytes(whole)
+    return path
+
+
+def yellow(picture):
+    """Where the box of the deciding face is drawn: bool (H, W)."""
+    return (picture[..., 0] > 180) & (picture[..., 1] > 150) & (picture[..., 2] < 90)
+
+
+def test_the_diagnostic_video_of_a_growing_picture_stretches_nothing(tmp_path, detector):
+    small, large = person("p01", 6, 88, (104, 96), (6, 4)), person("p01", 18, 264, (312, 288), (18, 12))
+    path = joined(tmp_path / "a.ts", small, large)
+    report = scan_video(path, detector)
+    assert report.probability is not None and len(report.faces) == 1
+    made = write_diagnostic_video(report, tmp_path / "out.mp4")
+    frames = [frame for _, _, frame in iterate_frames(made)]
+    assert len(frames) == 24 and len({frame.shape for frame in frames}) == 1
+    assert frames[0].shape[1] == 312
+    places = [np.argwhere(yellow(frame[:288])) for frame in frames]
+    for place in places:
+        assert len(place) > 50, "every frame has its box"
+        assert np.abs(place.mean(0) - places[12].mean(0)).max() < 30
+    alone = draw_frame(report, 2, read_frames(path, [2])[2])
+    assert alone.shape[1] == 104
+    assert np.abs(np.argwhere(yellow(alone[:96])).mean(0) * 3 - places[2].mean(0)).max() < 12
+    told = report.to_dict()["faces"][0]
+    assert told["sizes"][0] == [104, 96] and told["sizes"][-1] == [312, 288]
+
+
+def test_a_title_card_before_a_portrait_film_changes_no_score(tmp_path, detector):
+    card, tall = np.full((12, 96, 168, 3), 30, np.uint8), person("p07", 24, 176, (144, 240), (0, 40))
+    whole = scan_video(joined(tmp_path / "a.ts", card, tall), detector)
+    assert whole.probability is not None
+    shown = [frame for _, _, frame in iterate_frames(write_diagnostic_video(whole, tmp_path / "out.mp4"))]
+    assert {frame.shape[1] for frame in shown} == {144}
+    assert (shown[3][:70] < 12).all() and (shown[3][85:150, :] > 18).all(), "the card stands whole in the middle"
+    assert shown[3][240:].any()

@@ -1,0 +1,139 @@
+"""Videos that users of like tools stumbled over: what a file says of a frame holds for that frame, and no other."""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from makers.video_files import encode, number_of, picture
+
+from spotterlib.video import iterate_frames, probe_video, read_frames, write_video
+
+
+def joined(path: Path, *parts: Path) -> Path:
+    """Transport streams, one after the other in one file."""
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+def in_pixels_of(shape: int):
+    def set_up(stream) -> None:
+        stream.codec_context.sample_aspect_ratio = Fraction(shape)
+
+    return set_up
+
+
+def told(source: Path, target: Path, filters: str) -> Path:
+    """A video whose bitstream is told something by one of FFmpeg's filters, the pictures as they are."""
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        stream = old.streams.video[0]
+        copy = new.add_stream_from_template(stream)
+        change = av.bitstream.BitStreamFilterContext(filters, stream, copy)
+        for packet in [*(packet for packet in old.demux(stream) if packet.size), None]:
+            for each in change.filter(packet):
+                each.stream = copy
+                new.mux(each)
+    return target
+
+
+# --- a picture that changes midway -----------------------------------------------------------------------------------
+
+
+def test_every_frame_has_its_own_size(tmp_path):
+    small = encode(tmp_path / "small.ts", count=6, size=(64, 48))
+    large = encode(tmp_path / "large.ts", count=12, size=(96, 160))
+    path = joined(tmp_path / "a.ts", small, large)
+    frames = [frame for _, _, frame in iterate_frames(path)]
+    assert [frame.shape for frame in frames] == [(48, 64, 3)] * 6 + [(160, 96, 3)] * 12
+    for number, frame in enumerate(frames[6:]):
+        assert np.abs(frame.astype(int) - picture(number, 96, 160)).mean() < 4
+    assert {index: frame.shape for index, frame in read_frames(path, [2, 9]).items()} == {
+        2: (48, 64, 3),
+        9: (160, 96, 3),
+    }
+
+
+def test_every_frame_has_its_own_pixel_shape(tmp_path):
+    parts = [encode(tmp_path / f"{k}.ts", count=6, set_up=in_pixels_of(k)) for k in (1, 2)]
+    shapes = [frame.shape for _, _, frame in iterate_frames(joined(tmp_path / "a.ts", *parts))]
+    assert shapes == [(48, 64, 3)] * 6 + [(48, 128, 3)] * 6
+
+
+def test_every_frame_has_its_own_turn(tmp_path):
+    plain = encode(tmp_path / "plain.ts", count=6)
+    turned = told(plain, tmp_path / "turned.ts", "h264_metadata=display_orientation=insert:rotate=90")
+    for parts, size in (((turned, plain), (48, 64)), ((plain, turned), (64, 48))):
+        path = joined(tmp_path / "a.ts", *parts)
+        frames = [frame for _, _, frame in iterate_frames(path)]
+        both = [(64, 48, 3)] * 6, [(48, 64, 3)] * 6
+        assert [frame.shape for frame in frames] == [*both[parts[0] is plain], *both[parts[0] is turned]]
+        info = probe_video(path)
+        assert (info.width, info.height) == size
+
+
+def test_written_frames_of_another_size_are_fitted_and_not_stretched(tmp_path):
+    large, tall = np.full((48, 64, 3), 200, np.uint8), np.full((96, 48, 3), 200, np.uint8)
+    path = write_video(tmp_path / "a.mp4", [large, tall, large[:24, :32]], 12)
+    _, second, third = (frame for _, _, frame in iterate_frames(path))
+    assert second.shape == (48, 64, 3)
+    assert (second[:, 22:42] > 190).all()
+    assert (second[:, :18] < 10).all() and (second[:, 46:] < 10).all()
+    assert (third > 190).all()
+
+
+# --- all eight orientations ------------------------------------------------------------------------------------------
+
+HELD = {  # a, b, c, d of the display matrix: the frame as it is to be shown
+    (1, 0, 0, 1): lambda frame: frame,
+    (-1, 0, 0, 1): lambda frame: frame[:, ::-1],
+    (1, 0, 0, -1): lambda frame: frame[::-1],
+    (-1, 0, 0, -1): lambda frame: frame[::-1, ::-1],
+    (0, 1, -1, 0): lambda frame: np.rot90(frame, -1),
+    (0, -1, 1, 0): lambda frame: np.rot90(frame),
+    (0, 1, 1, 0): lambda frame: frame.swapaxes(0, 1),
+    (0, -1, -1, 0): lambda frame: frame[::-1, ::-1].swapaxes(0, 1),
+}
+
+
+@pytest.mark.parametrize("matrix", HELD, ids=str)
+def test_the_container_turns_and_mirrors(tmp_path, matrix):
+    path = encode(tmp_path / "a.mp4", count=3)
+    data = bytearray(path.read_bytes())
+    a, b, c, d = (each << 16 for each in matrix)
+    place = data.index(b"tkhd") + 4 + 40  # in version 0
+    data[place : place + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+    wanted = HELD[matrix](picture(1))
+    frame = read_frames(path, [1])[1]
+    assert frame.shape == wanted.shape
+    assert np.abs(frame.astype(int) - wanted).mean() < 4
+    assert (probe_video(path).height, probe_video(path).width) == wanted.shape[:2]
+
+
+@pytest.mark.parametrize(
+    ("filters", "change"),
+    [
+        ("rotate=90", np.rot90),
+        ("rotate=180", lambda frame: frame[::-1, ::-1]),
+        ("rotate=270", lambda frame: np.rot90(frame, 3)),
+        ("flip=horizontal", lambda frame: frame[:, ::-1]),
+        ("flip=vertical", lambda frame: frame[::-1]),
+        # mirrored first, then turned to the left
+        ("rotate=90:flip=horizontal", lambda frame: np.rot90(frame[:, ::-1])),
+        ("rotate=90:flip=vertical", lambda frame: np.rot90(frame[::-1])),
+    ],
+)
+def test_the_bitstream_turns_and_mirrors(tmp_path, filters, change):
+    plain = encode(tmp_path / "plain.ts", count=4)
+    path = told(plain, tmp_path / "a.ts", f"h264_metadata=display_orientation=insert:{filters}")
+    frames = [frame for _, _, frame in iterate_frames(path)]
+    assert len(frames) == 4
+    for number, frame in enumerate(frames):
+        wanted = change(picture(number))
+        assert frame.shape == wanted.shape
+        assert np.abs(frame.astype(int) - wanted).mean() < 4
+        assert number_of(frame) == pytest.approx(number, abs=0.5)
