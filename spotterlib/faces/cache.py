@@ -31,7 +31,7 @@ few frames for a verdict), no face, unreadable."""
 BETWEEN = 2
 """Frames kept between every two of the detection grid: 24 → 70 a window, for random starts in training."""
 
-_VERSION = 2
+_VERSION = 3
 _TEXT = "path dataset method compression group ids split official_split mask file status reason"
 _FOUND = ("status", "reason", "faces", "found", "confidence", "jump")
 

@@ -1,4 +1,4 @@
-"""How a player shows a frame: its size, the shape of its pixels, its turn. All belong to the frame."""
+"""How a player shows a frame: its size, the shape of its pixels, its turn, its colours. All belong to the frame."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from fractions import Fraction
 
 import av
 import numpy as np
+
+_UNSAID, _BT709 = 2, 1  # colour matrices, as FFmpeg numbers them
+_HD = (1280, 720)
 
 
 @dataclass(frozen=True)
@@ -27,9 +30,20 @@ class Look:
 
     def rgb(self, frame: av.VideoFrame) -> np.ndarray:
         """One frame as shown, uint8 RGB (H, W, 3)."""
+        if frame.colorspace == _UNSAID and not frame.format.is_rgb and _is_hd(frame):
+            frame.colorspace = _BT709
         picture = frame.to_ndarray(format="rgb24", width=self.width, height=self.height)
         picture = picture.swapaxes(0, 1) if self.swapped else picture
         return np.ascontiguousarray(picture[:: -1 if self.flipped else 1, :: -1 if self.mirrored else 1])
+
+
+def _is_hd(frame: av.VideoFrame) -> bool:
+    """Whether a frame that names no colour matrix is shown by that of HD, BT.709, and not by BT.601.
+
+    FFmpeg alone always takes BT.601, which is 7 grey levels off on a face. mpv takes BT.709 from a width of 1280 or
+    above a height of 576, VLC above a height of 576, Chrome from a height of 720: here they all agree.
+    """
+    return frame.width >= _HD[0] or frame.height >= _HD[1]
 
 
 class Looks:

@@ -137,3 +137,52 @@ def test_the_bitstream_turns_and_mirrors(tmp_path, filters, change):
         assert frame.shape == wanted.shape
         assert np.abs(frame.astype(int) - wanted).mean() < 4
         assert number_of(frame) == pytest.approx(number, abs=0.5)
+
+
+# --- the colours of video that does not name them --------------------------------------------------------------------
+
+BT601, BT709 = 5, 1
+SKIN = np.array([198, 142, 116])
+
+
+def coloured(path: Path, size: tuple[int, int], matrix: int, tagged: bool) -> Path:
+    """Two frames of skin, coded by a matrix, which the file names or not."""
+    skin = np.tile(SKIN.astype(np.uint8), (size[1], size[0], 1))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=12)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.options = {"crf": "4", "preset": "ultrafast"}
+        if tagged:
+            stream.codec_context.colorspace = matrix
+        for _ in range(2):
+            frame = av.VideoFrame.from_ndarray(skin, format="rgb24")
+            frame = frame.reformat(format="yuv420p", dst_colorspace=matrix)
+            frame.colorspace = matrix if tagged else 2
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("size", "matrix"),
+    [
+        ((640, 480), BT601), ((1024, 576), BT601), ((1278, 718), BT601),
+        ((960, 720), BT709), ((1280, 544), BT709), ((1280, 720), BT709), ((720, 1280), BT709),
+    ],
+)  # fmt: skip
+def test_untagged_video_is_read_as_players_read_it(tmp_path, size, matrix):
+    frame = read_frames(coloured(tmp_path / "a.mp4", size, matrix, tagged=False), [0])[0]
+    assert np.abs(frame.astype(int) - SKIN).max() <= 2
+
+
+@pytest.mark.parametrize("size", [(640, 480), (1280, 720)])
+@pytest.mark.parametrize("matrix", [BT601, BT709])
+def test_tagged_video_is_read_as_it_says(tmp_path, size, matrix):
+    frame = read_frames(coloured(tmp_path / "a.mp4", size, matrix, tagged=True), [0])[0]
+    assert np.abs(frame.astype(int) - SKIN).max() <= 2
+
+
+def test_pictures_that_are_no_yuv_keep_their_colours(tmp_path):
+    skin = np.tile(SKIN.astype(np.uint8), (1, 720, 1280, 1))
+    frame = read_frames(encode(tmp_path / "a.mkv", "ffv1", frames=skin, pix="bgr0"), [0])[0]
+    assert np.abs(frame.astype(int) - SKIN).max() <= 1
