@@ -77,9 +77,7 @@ def _face_data(face: FaceResult, scale: float, budget: int, end: float) -> dict[
 def _figures(report: ScanReport) -> list[tuple[str, str]]:
     info, checkpoint = report.info, report.checkpoint
     limits = ", ".join(figure_text(checkpoint.get(name), 2) for name in ("t_low", "t_high"))
-    shown = (
-        f"{info.width} × {info.height}, {info.fps:.2f} frames a second, {draw.end_of(report.times):.1f} s, {info.codec}"
-    )
+    shown = f"{info.width} × {info.height}, {info.fps:.2f} frames a second, {info.duration:.1f} s, {info.codec}"
     return [
         ("Probability of fake", figure_text(report.probability, 2)),
         ("REAL at or below, FAKE at or above", limits),

@@ -22,7 +22,7 @@ from .crops import CROP, MARGIN, WIDE, crop_box, crop_face, crop_wide, inner_cro
 from .detect import DETECT_SIDE, MIN_CONFIDENCE, detect, detect_again
 from .tracking import PATIENCE, SMOOTHING, Linker, Sighting, smooth
 from .tracks import Detections, FaceClip, FaceTrack, VideoFaces
-from .windows import FRAMES, MAX_WINDOWS, WINDOW, duration_of, plan_windows, with_between
+from .windows import FRAMES, MAX_WINDOWS, WINDOW, coverage_of, plan_windows, with_between
 
 _WHOLE_LOOK = 4  # of so many grid frames one is looked at for small faces even where larger ones are
 _MIN_SIGHTINGS = 3  # fewer are a slip of the detector
@@ -74,7 +74,7 @@ def find_faces(
     tracks, clips = finder.tracks_and_clips(times)
     width, height = finder.usual_size()
     info = replace(info, width=width, height=height)
-    coverage = min(1.0, max_windows * WINDOW / max(duration_of(times), 1e-9))
+    coverage = coverage_of(times, [grid[grid < len(times)] for grid in finder.grids if grid[0] < len(times)])
     return VideoFaces(info, times, finder.spans(), tracks, clips, coverage)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..video import filmed, gaps
+
 FRAMES = 24
 """Frames that MTCNN sees of a window, and that the model scores."""
 
@@ -19,7 +21,8 @@ def plan_windows(times: np.ndarray, max_windows: int = MAX_WINDOWS) -> list[np.n
 
     A video of d s has ⌈d / 12⌉ windows of equal length, side by side; above `max_windows` they are 12 s long and spread
     evenly over the video. In each, 24 frames are spread evenly from its first to its last (all if it has fewer).
-    A window without a frame is left out.
+    A window without a frame is left out. All by what was filmed: a gap counts for nothing, and a window that it falls
+    into becomes two; if there are then more than `max_windows`, some spread evenly are kept.
     """
     if not len(times):
         return []
@@ -32,18 +35,28 @@ def plan_windows(times: np.ndarray, max_windows: int = MAX_WINDOWS) -> list[np.n
         edges = np.linspace(0.0, duration, count + 1)
         starts, ends = edges[:-1], edges[1:]
         ends[-1] = np.inf  # whatever rounding does, the last frame is in the last window
-    plans = []
+    clock, breaks = filmed(times), gaps(times)
+    pieces: list[np.ndarray] = []
     for start, end in zip(starts, ends, strict=True):
-        inside = np.flatnonzero((times >= start - 1e-6) & (times < end - 1e-6))
-        if len(inside):
-            chosen = np.linspace(0, len(inside) - 1, min(FRAMES, len(inside)))
-            plans.append(inside[np.round(chosen).astype(int)])
-    return plans
+        inside = np.flatnonzero((clock >= start - 1e-6) & (clock < end - 1e-6))
+        pieces += [piece for piece in np.split(inside, np.searchsorted(inside, breaks, "right")) if len(piece)]
+    kept = np.linspace(0, len(pieces) - 1, min(max_windows, len(pieces)))
+    return [_grid(pieces[number]) for number in np.round(kept).astype(int)]
+
+
+def _grid(frames: np.ndarray) -> np.ndarray:
+    """Up to 24 of these frames, evenly spread, the first and the last among them."""
+    return frames[np.round(np.linspace(0, len(frames) - 1, min(FRAMES, len(frames)))).astype(int)]
+
+
+def coverage_of(times: np.ndarray, plans: list[np.ndarray]) -> float:
+    """Share of a video's frames (times (V,)) that lie inside the windows of these grids."""
+    return min(1.0, sum(int(plan[-1] - plan[0]) + 1 for plan in plans) / len(times))
 
 
 def duration_of(times: np.ndarray) -> float:
-    """Length in s of a video with these frame times (V,): the last frame lasts as long as a frame does on the mean."""
-    return float(times[-1]) * len(times) / max(len(times) - 1, 1)
+    """Length in s of what was filmed at frame times (V,): the last frame lasts as long as a frame does on the mean."""
+    return float(filmed(times)[-1]) * len(times) / max(len(times) - 1, 1)
 
 
 def window_rows(windows: np.ndarray) -> np.ndarray:

@@ -50,7 +50,7 @@ class ScanReport:
     percent, 100·P(label), for UNDECIDED 100·max(p, 1 − p); reason: why it is undecided, or what to know of the verdict;
     faces: strongest first, faces[0] decided; times float64 (V,) s and frame_scores float32 (V,): every frame of the
     video, NaN where that face was not seen; heatmap_scale: the raw Grad-CAM value drawn as full red, one for the
-    report; coverage: share of the video's length inside a window; timings in s.
+    report; coverage: share of the video's frames inside a window; timings in s.
     """
 
     video: str

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "damage": ["PERTURBATIONS", "Perturbation", "choose_perturbations", "perturb_frames", "perturb_video"],
         "decode": ["decoded", "opened"],
         "formats": ["VIDEO_ENDINGS", "VIDEO_SUFFIXES", "is_video"],
+        "gaps": ["filmed", "gaps"],
         "read": ["VideoInfo", "iterate_frames", "probe_video", "read_frames", "sample_frames"],
         "write": ["transcode_frames", "write_video"],
     },

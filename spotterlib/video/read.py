@@ -13,6 +13,7 @@ import numpy as np
 
 from ..base import DataError, VideoError, find_input
 from .decode import decoded, opened, rate_of
+from .gaps import filmed
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class VideoInfo:
     """What a video says of itself. `width` × `height` px as a player shows it (rotation and pixel shape applied): of
     its first frame, and once its faces were looked for, of most frames looked at, for a video may change its size;
     `fps` frames a second (mean); `frames` and `duration` (s) as its packets tell (the index of an MP4 that was cut
-    short knows of more), before decoding."""
+    short knows of more), before decoding; gaps in what was filmed are left out."""
 
     path: str
     width: int
@@ -82,7 +83,7 @@ def probe_video(path: str | os.PathLike[str]) -> VideoInfo:
         codec, sound = stream.codec_context.name, bool(container.streams.audio)
         whole, mp4 = stream.frames, "mp4" in container.format.name
     if len(times) > 1 and times[-1] > 0:
-        rate = (len(times) - 1) / float(times[-1])
+        rate = (len(times) - 1) / float(filmed(times)[-1])
     # fewer packets than the index names: an edit list leaves them out, or the file has lost them
     frames = whole if mp4 and whole > len(times) and _is_cut_short(place) else max(len(times), 1)
     return VideoInfo(str(place), *look.shown, rate, frames, frames / rate, codec, sound)

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pytest
 from makers.face_clips import manifest_of, moving, portrait, stage
 from makers.video_files import encode
 
-from spotterlib.faces import cache_faces, find_faces, read_cache
+from spotterlib.faces import cache_faces, duration_of, find_faces, read_cache
+from spotterlib.faces.windows import plan_windows
 
 RATE = 12
 
@@ -104,3 +106,62 @@ def test_the_faces_of_a_changing_video_are_cached_as_they_were_found(tmp_path):
             assert np.array_equal(getattr(ours, name), getattr(theirs, name), equal_nan=name != "sizes")
     for ours, theirs in zip(found.clips, kept.clips, strict=True):
         assert np.array_equal(ours.frames, theirs.frames)
+
+
+# --- a clock that jumps ----------------------------------------------------------------------------------------------
+
+HOUR = 3600 * 1000  # ms
+
+
+def an_hour_apart(folder: Path, name: str) -> Path:
+    """Two seconds of one person; the clock jumps an hour; two seconds of another."""
+    first, second = person("p01", 24, 112, (128, 128), (18, 8)), person("p07", 24, 112, (128, 128), (18, 8))
+    moments = np.round(np.arange(24) * 1000 / RATE).astype(int)
+    if not name.endswith(".ts"):
+        times = [*moments.tolist(), *(moments + HOUR).tolist()]
+        return encode(folder / name, frames=np.concatenate([first, second]), rate=RATE, times=times)
+    parts = [
+        encode(folder / "part.ts", frames=frames, rate=RATE, times=(moments + start).tolist()).read_bytes()
+        for frames, start in ((first, 0), (second, HOUR))
+    ]
+    (folder / name).write_bytes(b"".join(parts))
+    return folder / name
+
+
+@pytest.mark.parametrize("name", ["a.ts", "a.mkv", "a.mp4"])
+def test_nothing_goes_unlooked_at_because_the_clock_jumps(tmp_path, name):
+    path = an_hour_apart(tmp_path, name)
+    for found in (find_faces(path), find_faces(path, max_windows=4)):
+        assert len(found.times) == 48
+        assert found.coverage == 1.0
+        assert [end - start for start, end in found.windows] == pytest.approx([23 / RATE] * 2, abs=0.01)
+        assert found.windows[1][0] == pytest.approx(3600, abs=0.5), "the gap is there: a player stops here, too"
+        assert len(found.tracks) == 2
+        for number, track in enumerate(sorted(found.tracks, key=lambda track: track.times[track.valid][0])):
+            assert track.valid.sum() == 24 and set(track.windows[track.valid]) == {number}
+        assert found.info.duration == pytest.approx(4, abs=0.01)
+        assert found.info.fps == pytest.approx(RATE, rel=0.01)
+
+
+def test_windows_go_by_what_was_filmed():
+    part = np.arange(150) / 25
+    apart = np.concatenate([part, 5000 + part, 90_000 + part])
+    plans = plan_windows(apart)
+    assert [len(plan) for plan in plans] == [24] * 4  # 18 s filmed, in two windows of 9 s, the gaps in their midst
+    assert [(plan[0], plan[-1]) for plan in plans] == [(0, 149), (150, 224), (225, 299), (300, 449)]
+    assert duration_of(apart) == pytest.approx(18)
+    slow = np.arange(60) * 20.0  # three pictures a minute, and no gap
+    assert duration_of(slow) == pytest.approx(1200)
+    hours = np.concatenate([np.arange(25 * 20) / 25 + 3600 * k for k in range(50)])
+    assert len(plan_windows(hours)) == 60
+    assert plan_windows(hours)[-1][-1] == len(hours) - 1
+
+
+def test_a_camera_that_films_now_and_then_is_looked_at_in_every_part():
+    """Ten seconds of each of ten hours: by the clock most of sixty windows lay in the dark."""
+    times = np.concatenate([np.arange(25 * 10) / 25 + 3600 * k for k in range(10)])
+    plans = plan_windows(times)
+    assert {int(times[plan[0]] // 3600) for plan in plans} == set(range(10))
+    joined = np.concatenate(plans)
+    assert joined[0] == 0 and joined[-1] == len(times) - 1
+    assert all(times[plan[-1]] - times[plan[0]] < 10 for plan in plans)

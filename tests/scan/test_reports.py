@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from makers.face_clips import moving, stage
 from makers.video_files import encode
 
@@ -61,3 +62,21 @@ def test_a_title_card_before_a_portrait_film_changes_no_score(tmp_path, detector
     assert {frame.shape[1] for frame in shown} == {144}
     assert (shown[3][:70] < 12).all() and (shown[3][85:150, :] > 18).all(), "the card stands whole in the middle"
     assert shown[3][240:].any()
+
+
+def test_what_comes_after_a_jump_of_the_clock_is_scored(tmp_path, detector):
+    moments = np.round(np.arange(24) * 1000 / RATE).astype(int)
+    parts = [
+        encode(
+            tmp_path / "part.ts", frames=person(who, 24, 112, (128, 128), (18, 8)), rate=RATE,
+            times=(moments + start).tolist(),
+        ).read_bytes()
+        for who, start in (("p01", 0), ("p07", 3_600_000))
+    ]  # fmt: skip
+    (tmp_path / "a.ts").write_bytes(b"".join(parts))
+    report = scan_video(tmp_path / "a.ts", detector)
+    assert len(report.faces) == 2 and all(face.probability is not None for face in report.faces)
+    assert report.coverage == 1.0 and "looked at" not in report.reason
+    assert report.info.duration == pytest.approx(4, abs=0.01)
+    made = write_diagnostic_video(report, tmp_path / "out.mp4")
+    assert [time for _, time, _ in iterate_frames(made)] == pytest.approx(report.times.tolist(), abs=1e-3)
