@@ -12,6 +12,7 @@ import traitlets
 from IPython.display import display
 
 from ..base import SpotterError, atomic_path, output_path
+from ..video import VIDEO_SUFFIXES
 from .diagnostic import write_diagnostic_video
 from .markup import fill_widget
 from .page import export_page
@@ -38,7 +39,7 @@ class ScanBox(widgets.VBox):
     def __init__(self) -> None:
         hint = "or the path of a video on this machine"
         self.path = widgets.Text(placeholder=hint, layout=widgets.Layout(width="420px"))
-        kinds = "video/*,.mkv,.avi,.mpg,.mpeg,.wmv,.flv,.ts"
+        kinds = ",".join(["video/*", *sorted(VIDEO_SUFFIXES)])
         self.drop = DropBox(accept=kinds)
         self.drop.observe(self._arrived, "file")
         self.button = widgets.Button(description="Scan", button_style="primary", layout=widgets.Layout(width="90px"))

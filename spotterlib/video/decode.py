@@ -11,14 +11,9 @@ import av
 import numpy as np
 
 from ..base import VideoError
+from .formats import FORMATS
 from .look import Look, Looks
 
-# Containers of video, and nothing that opens a second file (playlists, concat scripts, image patterns) or draws text.
-FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegvideo,mpegts,asf,flv,ogg,gif,apng,h264,hevc,vvc,av1,obu,ivf,"
-    "m4v,h263,vc1,mjpeg,yuv4mpegpipe,dv,mxf,nut,rm,wtv"
-)
-SOUNDS = f"{FORMATS},wav,mp3,aac,flac"
 LARGEST = 8192 * 8192
 """Most pixels of a picture that is read: twice 8K. A file of a few bytes may announce sixteen times as many."""
 

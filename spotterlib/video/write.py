@@ -14,7 +14,8 @@ import numpy as np
 
 from ..base import VideoError, atomic_path
 from .canvas import fitted
-from .decode import SOUNDS, open_container
+from .decode import open_container
+from .formats import SOUNDS
 from .read import even
 
 _X264 = "mbtree=0"  # with its macroblock tree x264 codes the same frames differently from run to run

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from makers.video_files import encode, number_of, picture
 
-from spotterlib.video import iterate_frames, probe_video, read_frames, write_video
+from spotterlib.video import VIDEO_ENDINGS, VIDEO_SUFFIXES, iterate_frames, probe_video, read_frames, write_video
+from spotterlib.video.formats import FORMAT_OF, FORMATS
 
 
 def joined(path: Path, *parts: Path) -> Path:
@@ -186,3 +187,47 @@ def test_pictures_that_are_no_yuv_keep_their_colours(tmp_path):
     skin = np.tile(SKIN.astype(np.uint8), (1, 720, 1280, 1))
     frame = read_frames(encode(tmp_path / "a.mkv", "ffv1", frames=skin, pix="bgr0"), [0])[0]
     assert np.abs(frame.astype(int) - SKIN).max() <= 1
+
+
+# --- every ending ----------------------------------------------------------------------------------------------------
+
+MADE = {  # by the format that an ending stands for: how such a file is made
+    "mov": ("libx264", {"fmt": "mov"}),
+    "matroska": ("libx264", {"fmt": "matroska"}),
+    "avi": ("mpeg4", {"fmt": "avi"}),
+    "mpeg": ("mpeg2video", {"fmt": "vob", "rate": 25}),
+    "mpegvideo": ("mpeg2video", {"fmt": "mpeg2video", "rate": 25}),
+    "mpegts": ("libx264", {"fmt": "mpegts"}),
+    "asf": ("wmv2", {"fmt": "asf"}),
+    "flv": ("libx264", {"fmt": "flv"}),
+    "ogg": ("libvpx", {"fmt": "ogg", "deadline": "realtime"}),
+    "mxf": ("mpeg2video", {"fmt": "mxf", "rate": 25}),
+    "rm": ("rv20", {"fmt": "rm", "size": (176, 144)}),
+    "dv": ("dvvideo", {"fmt": "dv", "size": (720, 576), "rate": 25}),
+    "mjpeg": ("mjpeg", {"fmt": "mjpeg", "pix": "yuvj420p", "rate": 25}),
+    "h264": ("libx264", {"fmt": "h264"}),
+    "hevc": ("libx265", {"fmt": "hevc", "x265-params": "log-level=none"}),
+    "obu": ("libsvtav1", {"fmt": "obu", "preset": "12", "size": (64, 64)}),
+    "ivf": ("libvpx", {"fmt": "ivf", "deadline": "realtime"}),
+    "yuv4mpegpipe": ("rawvideo", {"fmt": "yuv4mpegpipe"}),
+    "nut": ("mpeg4", {"fmt": "nut"}),
+    "wtv": ("mpeg2video", {"fmt": "wtv", "rate": 25}),
+    "gif": ("gif", {"pix": "rgb8"}),
+}
+
+
+def test_every_ending_stands_for_a_format_that_is_opened():
+    opened = set(FORMATS.split(","))
+    for ending, name in FORMAT_OF.items():
+        assert name in opened, ending
+    left_out = ".asf .3g2 .f4v .h264 .divx .qt .dv .mjpeg .ogm .mod .tod"
+    assert set(left_out.split()) <= VIDEO_ENDINGS
+    assert VIDEO_SUFFIXES - VIDEO_ENDINGS == {".gif"}
+
+
+@pytest.mark.parametrize("ending", sorted(FORMAT_OF))
+def test_a_file_of_every_ending_is_opened(tmp_path, ending, monkeypatch):
+    monkeypatch.setenv("SVT_LOG", "1")
+    codec, how = MADE[FORMAT_OF[ending]]
+    path = encode(tmp_path / f"a{ending}", codec, count=4, **how)
+    assert len(list(iterate_frames(path))) >= 3
