@@ -222,7 +222,7 @@ def test_every_ending_stands_for_a_format_that_is_opened():
         assert name in opened, ending
     left_out = ".asf .3g2 .f4v .h264 .divx .qt .dv .mjpeg .ogm .mod .tod"
     assert set(left_out.split()) <= VIDEO_ENDINGS
-    assert VIDEO_SUFFIXES - VIDEO_ENDINGS == {".gif"}
+    assert {".gif"} == VIDEO_SUFFIXES - VIDEO_ENDINGS
 
 
 @pytest.mark.parametrize("ending", sorted(FORMAT_OF))
