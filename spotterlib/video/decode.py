@@ -27,7 +27,14 @@ def open_container(path: Path, formats: str = FORMATS) -> av.container.InputCont
     except (av.FFmpegError, OSError, ValueError) as error:
         refused = isinstance(error, av.ArgumentError)
         why = "it is of a kind that is not read here" if refused else getattr(error, "strerror", None) or error
+        why = f"{why}; an MP4 gets its index last" if _is_mp4(path) else why
         raise VideoError(f"{path} cannot be read as a video ({why}). Is it complete, and a video at all?") from error
+
+
+def _is_mp4(path: Path) -> bool:
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        return file.read(8)[4:] == b"ftyp"
+    return False
 
 
 @contextlib.contextmanager

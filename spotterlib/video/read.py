@@ -14,6 +14,7 @@ import numpy as np
 from ..base import DataError, VideoError, find_input
 from .decode import decoded, opened, rate_of
 from .gaps import filmed
+from .presence import check_readable, unchanged
 
 
 @dataclass(frozen=True)
@@ -54,17 +55,19 @@ def _checked_path(path: str | os.PathLike[str]) -> Path:
 def _packet_times(path: Path) -> np.ndarray:
     """Times (V,) in s of the frames as the packets announce them, sorted, from 0; nothing is decoded."""
     stamps: list[float] = []
-    missing = 0
+    missing = end = 0
     with opened(path) as (container, stream):
         rate = rate_of(stream)
         with contextlib.suppress(av.FFmpegError):  # a damaged tail announces nothing more
             for packet in container.demux(stream):
+                end = max(end, (packet.pos or 0) + packet.size)
                 if packet.size == 0 or packet.is_discard:
                     continue
                 if packet.pts is None or not packet.time_base:
                     missing += 1
                 else:
                     stamps.append(float(packet.pts * packet.time_base))
+    check_readable(path, end)  # what FFmpeg left unread
     if missing or len(set(stamps)) < len(stamps):
         return np.arange(len(stamps) + missing) / rate
     times = np.sort(np.asarray(stamps, dtype=np.float64))
@@ -143,14 +146,16 @@ def sample_frames(
     `begin(groups)` returns the function that takes each wanted frame in order: index, time in s, uint8 RGB (H, W, 3).
     When other frames decode than were announced (damage, edit lists) and the plan from their true times is another, the
     video is decoded a second time, by that plan, from a new `begin`; and so it is, on one thread, from the first
-    damaged frame that is met. Raises `VideoError` when not one frame decodes.
+    damaged frame that is met. Raises `VideoError` when not one frame decodes, and when the file is another one at the
+    end, or gone.
     """
     place = _checked_path(path)
-    wanted = plan(_packet_times(place))
-    times, steady = _whole_pass(place, wanted, begin, steady=False)
-    actual = plan(times)
-    if [group.tolist() for group in actual] != [group.tolist() for group in wanted]:
-        times, _ = _whole_pass(place, actual, begin, steady)
+    with unchanged(place):
+        wanted = plan(_packet_times(place))
+        times, steady = _whole_pass(place, wanted, begin, steady=False)
+        actual = plan(times)
+        if [group.tolist() for group in actual] != [group.tolist() for group in wanted]:
+            times, _ = _whole_pass(place, actual, begin, steady)
     return times
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +13,17 @@ import numpy as np
 import pytest
 from makers.video_files import encode, number_of, picture
 
-from spotterlib.video import VIDEO_ENDINGS, VIDEO_SUFFIXES, iterate_frames, probe_video, read_frames, write_video
+from spotterlib.base import VideoError
+from spotterlib.video import (
+    VIDEO_ENDINGS,
+    VIDEO_SUFFIXES,
+    iterate_frames,
+    presence,
+    probe_video,
+    read_frames,
+    sample_frames,
+    write_video,
+)
 from spotterlib.video.formats import FORMAT_OF, FORMATS
 
 
@@ -231,3 +243,63 @@ def test_a_file_of_every_ending_is_opened(tmp_path, ending, monkeypatch):
     codec, how = MADE[FORMAT_OF[ending]]
     path = encode(tmp_path / f"a{ending}", codec, count=4, **how)
     assert len(list(iterate_frames(path))) >= 3
+
+
+# --- a file that changes or goes away --------------------------------------------------------------------------------
+
+
+def sampled(path: Path, meanwhile) -> np.ndarray:
+    """All frames of a video taken by `sample_frames`, while something happens after its packets were counted."""
+
+    def plan(times: np.ndarray) -> list[np.ndarray]:
+        meanwhile()
+        return [np.arange(len(times))]
+
+    return sample_frames(path, plan, lambda _: lambda *_: None)
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.ts"])
+def test_a_video_that_is_still_being_written_is_not_judged(tmp_path, name):
+    path = encode(tmp_path / name, count=40, g="1")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(VideoError, match="still being written") as told:
+        sampled(path, lambda: path.write_bytes(whole))
+    assert str(path) in str(told.value)
+    assert len(sampled(path, lambda: None)) == 40
+
+
+def test_a_video_that_is_cut_while_it_is_read_is_not_judged(tmp_path):
+    path = encode(tmp_path / "a.ts", count=40, g="1")
+    with pytest.raises(VideoError, match="changed while it was read"):
+        sampled(path, lambda: os.truncate(path, path.stat().st_size // 2))
+
+
+def test_an_mp4_without_its_index_says_what_is_missing(tmp_path):
+    path = encode(tmp_path / "a.mp4", count=20)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"moov") - 4])
+    with pytest.raises(VideoError, match="an MP4 gets its index last"):
+        probe_video(path)
+
+
+def test_a_share_that_goes_away_is_not_the_end_of_the_video(tmp_path):
+    path = encode(tmp_path / "a.ts", count=40)
+    with pytest.raises(VideoError, match="share still there") as told:
+        sampled(path, path.unlink)
+    assert str(path) in str(told.value)
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE])
+def test_a_disk_that_fails_midway_is_not_the_end_of_the_video(tmp_path, monkeypatch, code):
+    """FFmpeg takes an error of the disk for the end of the file; what it left unread is read again, and fails again."""
+    path = encode(tmp_path / "a.ts", count=40, g="1")
+    size = path.stat().st_size
+    os.truncate(path, size // 2)  # where FFmpeg stops
+
+    def failing(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(presence, "open", failing, raising=False)
+    with pytest.raises(VideoError, match=os.strerror(code)):
+        probe_video(path)
