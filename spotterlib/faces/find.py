@@ -18,7 +18,7 @@ import numpy as np
 
 from ..base import VideoError, give_back, on_one_core
 from ..video import probe_video, sample_frames
-from .crops import CROP, MARGIN, WIDE, crop_box, crop_face, crop_wide, inner_crop
+from .crops import CROP, MARGIN, WIDE, crop_box, crop_face, crop_wide, inner_crop, thumbnail
 from .detect import DETECT_SIDE, MIN_CONFIDENCE, detect, detect_again
 from .tracking import PATIENCE, SMOOTHING, Linker, Sighting, smooth
 from .tracks import Detections, FaceClip, FaceTrack, VideoFaces
@@ -184,7 +184,8 @@ class _Finder:
         patience = max(PATIENCE, 1.5 * float(np.median(steps))) if len(steps) else PATIENCE
         for held, faces in zip(looked, found, strict=True):
             boxes, marks = (_moved(px / held.scale, held.size, self.size) for px in (faces.boxes, faces.landmarks))
-            self.linker.add(held.time, Detections(boxes, marks, faces.confidences), patience)
+            looks = [thumbnail(held.picture, box) for box in crop_box(faces.boxes)]
+            self.linker.add(held.time, Detections(boxes, marks, faces.confidences), patience, looks)
             self.rows.append((held.index, held.time, self.window, held.size))
 
     def stop(self) -> None:

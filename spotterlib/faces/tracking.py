@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,15 +15,17 @@ if TYPE_CHECKING:
 PATIENCE = 2.0  # s: a blink of the detector must not split a person in two
 SMOOTHING = 0.15  # s: a detector's jitter is shorter than this, a head's motion longer
 _LEAST_AFFINITY = 0.2
+_ALIKE = 4.0  # one person looks alike to .91 and more from frame to frame, two to .78: half a step of the affinity
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """One face in one frame: box (4,) px, landmarks (5, 2) px, confidence 0…1."""
+    """One face in one frame: box (4,) px, landmarks (5, 2) px, confidence 0…1, and how it looks (`crops.thumbnail`)."""
 
     box: np.ndarray
     landmarks: np.ndarray
     confidence: float
+    look: np.ndarray | None = None
 
 
 @dataclass
@@ -32,21 +35,29 @@ class Linker:
     times: list[float] = field(default_factory=list)
     tracks: list[dict[int, Sighting]] = field(default_factory=list)
 
-    def add(self, time: float, found: Detections, patience: float = PATIENCE) -> None:
+    def add(
+        self, time: float, found: Detections, patience: float = PATIENCE, looks: Sequence[np.ndarray] | None = None
+    ) -> None:
         """Give each face of the next frame to a track last seen at most `patience` s ago, or to a new one.
 
-        The assignment that fits best as a whole (Kuhn, *The Hungarian method*, 1955), on overlap and nearness.
+        The assignment that fits best as a whole (Kuhn, *The Hungarian method*, 1955), on overlap and nearness; where
+        several could be the same, as when people cross, on how they look, too.
         """
         row = len(self.times)
         self.times.append(time)
-        sightings = [
-            Sighting(*face) for face in zip(found.boxes, found.landmarks, found.confidences.tolist(), strict=True)
-        ]
+        faces = zip(found.boxes, found.landmarks, found.confidences.tolist(), strict=True)
+        sightings = [Sighting(*face) for face in faces]
+        if looks is not None:
+            sightings = [replace(sighting, look=look) for sighting, look in zip(sightings, looks, strict=True)]
         open_tracks = [track for track in self.tracks if time - self.times[max(track)] <= patience + 1e-6]
         left = dict(enumerate(sightings))
         if open_tracks and sightings:
             affinity = _affinity(np.stack([self._expected(track, time) for track in open_tracks]), found.boxes)
-            for i, j in zip(*linear_sum_assignment(-affinity), strict=True):
+            fits = affinity >= _LEAST_AFFINITY
+            fit = np.where(fits, affinity, 0.0)
+            if looks is not None and max(fits.sum(0).max(), fits.sum(1).max()) > 1:
+                fit += np.where(fits, _ALIKE * _likeness(open_tracks, looks), 0.0)
+            for i, j in zip(*linear_sum_assignment(-fit), strict=True):
                 if affinity[i, j] >= _LEAST_AFFINITY:
                     open_tracks[i][row] = left.pop(j)
         self.tracks.extend({row: sighting} for sighting in left.values())
@@ -66,6 +77,12 @@ class Linker:
         elapsed = max(self.times[last] - self.times[start], SMOOTHING)
         speed = (box + box[[2, 3, 0, 1]] - was - was[[2, 3, 0, 1]]) / 2 / elapsed
         return box + speed * min(time - self.times[last], 0.5)
+
+
+def _likeness(tracks: Sequence[dict[int, Sighting]], looks: Sequence[np.ndarray]) -> np.ndarray:
+    """How alike (n, m), up to 1, n tracks in their last five sightings and m faces look."""
+    recent = [np.mean([track[row].look for row in sorted(track)[-5:]], axis=0) for track in tracks]
+    return np.stack(recent) @ np.stack(looks).T
 
 
 def _affinity(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -165,3 +165,30 @@ def test_a_camera_that_films_now_and_then_is_looked_at_in_every_part():
     joined = np.concatenate(plans)
     assert joined[0] == 0 and joined[-1] == len(times) - 1
     assert all(times[plan[-1]] - times[plan[0]] < 10 for plan in plans)
+
+
+# --- two people who cross --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("wait", "back"), [(0.0, False), (0.3, False), (0.3, True)])
+def test_two_people_who_cross_are_not_taken_for_each_other(tmp_path, wait, back):
+    """One passes before the other, stands there for a third of the time or not, and walks on or back."""
+    count, wide = 72, 420
+    share = np.interp(np.linspace(0, 1, count), [0, 0.5 - wait / 2, 0.5 + wait / 2, 1], [0, 0.5, 0.5, 0 if back else 1])
+    times = np.arange(count) / RATE
+    actors, middles = [], []
+    for seed, (name, along) in enumerate((("p07", 1 - share), ("p01", share))):
+        pictures = moving(name, times, 132, seed)
+        left = 2 + (wide - pictures.shape[2] - 4) * along
+        actors.append((pictures, np.stack([left, np.full(count, 4.0)], axis=1)))
+        middles.append(left + portrait(name, 132)[1][:, 0].mean())
+    found = find_faces(encode(tmp_path / "a.mkv", frames=stage((wide, 150), count, *actors), rate=RATE))
+    apart = np.abs(middles[0] - middles[1]) > 30
+    whose = []
+    for track in found.tracks:
+        there = track.valid & apart[track.frames]
+        at = track.landmarks[there][:, :, 0].mean(1)
+        nearer = [np.abs(at - middle[track.frames[there]]) for middle in middles]
+        whose.append(set(np.argmin(nearer, axis=0).tolist()))
+    assert all(len(people) <= 1 for people in whose), "no track is of one person first and of the other then"
+    assert set().union(*whose) == {0, 1}
