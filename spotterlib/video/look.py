@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -54,6 +55,7 @@ class Looks:
         self.told = stream.sample_aspect_ratio  # the container's word, else that of the bitstream's beginning
         self.coded: list[Fraction | None] = []  # of the first frame, and of this one
         self.size = (0, 0)
+        self.turn: int | None = None  # degrees
         self.matrix: bytes | None = None
 
     def of(self, frame: av.VideoFrame) -> Look:
@@ -68,11 +70,21 @@ class Looks:
         if fresh or not self.coded:
             self.coded = [*self.coded[:1], self.stream.codec_context.sample_aspect_ratio]
         shape = self.coded[-1] if self.told in (None, self.coded[0]) else self.told
-        matrix = frame.side_data.get("DISPLAYMATRIX")
-        if matrix is not None or fresh:
-            self.matrix = None if matrix is None else bytes(matrix)
+        if self.turn is None or (frame.rotation != self.turn and (fresh or frame.rotation)):
+            self.turn, self.matrix = frame.rotation, _matrix_of(frame)
         width = round(frame.width * shape) if shape and Fraction(1, 4) <= shape <= 4 else frame.width
         return Look(max(width, 1), frame.height, *_held(self.matrix))
+
+
+def _matrix_of(frame: av.VideoFrame) -> bytes | None:
+    """A frame's display matrix, where it has one.
+
+    To be asked for seldom: frame and side data then hold each other, and the picture stays until both are collected (at
+    4K, gigabytes of them). So a mirror that comes or goes midway is missed where the turn stays the same.
+    """
+    gc.collect(1)
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    return None if matrix is None else bytes(matrix)
 
 
 def _held(matrix: bytes | None) -> tuple[bool, bool, bool]:

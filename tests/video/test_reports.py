@@ -10,6 +10,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import psutil
 import pytest
 from makers.video_files import encode, number_of, picture
 
@@ -303,3 +304,14 @@ def test_a_disk_that_fails_midway_is_not_the_end_of_the_video(tmp_path, monkeypa
     monkeypatch.setattr(presence, "open", failing, raising=False)
     with pytest.raises(VideoError, match=os.strerror(code)):
         probe_video(path)
+
+
+def test_pictures_go_as_soon_as_they_were_seen(tmp_path):
+    """What a frame says of itself must not keep it: a minute of 4K would fill the memory."""
+    large = np.full((1, 1080, 1920, 3), 90, np.uint8)
+    path = encode(tmp_path / "a.mkv", "mjpeg", frames=np.repeat(large, 60, axis=0), pix="yuvj420p")
+    for _ in iterate_frames(path):
+        break
+    before = psutil.Process().memory_info().rss
+    most = max(psutil.Process().memory_info().rss for _ in iterate_frames(path))
+    assert (most - before) / 2**20 < 80, "60 pictures of 3 MB, and 6 MB as RGB"
