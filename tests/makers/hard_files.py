@@ -196,6 +196,35 @@ def patched(name: str, *edits: tuple[bytes, int, str, int], **settings) -> Calla
     return make
 
 
+def joined(*parts: Callable[[], np.ndarray]) -> Callable[[Path], Path]:
+    """Films one after the other in one transport stream, each with a size of its own."""
+
+    def make(folder: Path) -> Path:
+        pieces = [encode(folder / "part.ts", frames=part()).read_bytes() for part in parts]
+        (folder / "part.ts").unlink()
+        (folder / "a.ts").write_bytes(b"".join(pieces))
+        return folder / "a.ts"
+
+    return make
+
+
+def mirrored(folder: Path) -> Path:
+    """The scene seen in a mirror, and a display matrix that mirrors it back: a selfie."""
+    path = encode(folder / "a.mp4", frames=scene()[:, :, ::-1])
+    data = bytearray(path.read_bytes())
+    struct.pack_into(">i", data, data.index(b"tkhd") + 44, -(1 << 16))
+    path.write_bytes(data)
+    return path
+
+
+def unfinished(folder: Path) -> Path:
+    """An MP4 whose writer has not come to the index."""
+    path = copied("a.mp4")(folder)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"moov") - 4])
+    return path
+
+
 def remuxed(source: Path, target: Path, stamp=lambda number, stamp: stamp, kept=lambda number: True, **options) -> Path:
     """The packets of a video in another file, some left out, their stamps changed. The source goes."""
     with av.open(str(source)) as old, av.open(str(target), "w", options=options) as new:

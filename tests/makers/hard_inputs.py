@@ -40,7 +40,9 @@ from makers.hard_files import (
     holed,
     huge,
     interlaced,
+    joined,
     late_start,
+    mirrored,
     no_times,
     noise,
     open_gop,
@@ -56,6 +58,7 @@ from makers.hard_files import (
     ten,
     turned,
     two_streams,
+    unfinished,
     unreadable,
     with_cover,
     with_sound,
@@ -309,6 +312,13 @@ def _cases() -> list[Case]:
         )  # fmt: skip
     add(g, "one still, repeated", filmed("a.mp4", frames=lambda: np.repeat(scene()[:1], 12, axis=0)), **film)
 
+    add(
+        g, "the clock jumps an hour", filmed("a.mkv", frames=functools.partial(scene, 24), times=[
+            round(1000 * (number % 12) / 12) + 3_600_000 * (number // 12) for number in range(24)
+        ]),
+        frames=24, faces=2, ends=3600 + 11 / 12, centre=CENTRE,
+    )  # fmt: skip
+
     g = "geometry"
     for degrees in (90, 180, 270):
         frames = functools.partial(lambda k: np.rot90(scene(), -k, (1, 2)), degrees // 90)
@@ -333,6 +343,12 @@ def _cases() -> list[Case]:
         **film,
     )  # fmt: skip
     small = people(12, (64, 64), ("p01", 60, (8, 2)))
+    add(g, "mirrored, and a matrix that mirrors it back", mirrored, **film)
+    quarter = changed(lambda f: cv2.resize(f, (64, 64), interpolation=cv2.INTER_AREA))
+    longer = functools.partial(scene, 18)
+    add(g, "a call that grows from 64 × 64", joined(quarter, longer), frames=30)
+    card = functools.partial(np.full, (6, 72, 160, 3), 40, np.uint8)
+    add(g, "a title card of another shape", joined(card, longer), frames=24, centre=CENTRE)
     add(
         g, "64 × 64", filmed("a.mp4", frames=small), shown=(64, 64), frames=12, centre=centre_of("p01", 60, (8, 2))
     )  # fmt: skip
@@ -353,6 +369,7 @@ def _cases() -> list[Case]:
     add(g, "subtitles alone", subtitles(film=False), "error", "no picture track")
 
     g = "damage"
+    add(g, "an mp4 that is still being written", unfinished, "error", "its index last")
     for tenth in range(1, 10):
         count = 2 * tenth
         says = "" if count >= 8 else "are needed"
