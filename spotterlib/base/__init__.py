@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "VideoError",
             "WriteError",
             "shortened",
+            "write_remedy",
             "writing",
         ],
         "files": [
@@ -33,7 +34,16 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "limits": ["enough_memory", "give_back", "stoppable"],
         "locks": ["claimed", "keeping"],
         "machine": ["pick_device", "seed_everything", "versions"],
-        "paths": ["ROOT", "data_home", "find_input", "inside", "output_path", "require"],
+        "paths": [
+            "ROOT",
+            "data_home",
+            "find_input",
+            "inside",
+            "named_path",
+            "output_path",
+            "own_name",
+            "require",
+        ],
         "style": [
             "FAINT",
             "FAKE",
@@ -50,6 +60,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "styled",
             "use_style",
         ],
+        "tables": ["csv_text", "from_cells", "read_table", "to_cells", "write_csv"],
         "threads": ["on_one_core"],
         "torchvision_ops": ["declare_missing_operators"],
     },

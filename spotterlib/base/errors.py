@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,9 +41,16 @@ def writing(place: Path) -> Iterator[None]:
         if isinstance(error, SpotterError):
             raise
         why = error.strerror or str(error)
-        refused = WriteError(f"{place} cannot be written ({why}). Is there room, and may you write there?")
+        refused = WriteError(f"{place} cannot be written ({why}). {write_remedy(error)}")
         refused.strerror = why
         raise refused from error
+
+
+def write_remedy(error: OSError) -> str:
+    """What to do where the system refused to write a file."""
+    if errno.ENAMETOOLONG in (error.errno, getattr(error.__cause__, "errno", None)):
+        return "Give it a shorter name."
+    return "Is there room, and may you write there?"
 
 
 def shortened(text: str, most: int = 200) -> str:

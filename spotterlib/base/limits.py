@@ -54,6 +54,11 @@ def enough_memory(work: str) -> Iterator[None]:
         if not (short or refused or isinstance(found, MemoryError)):
             raise
         remedy = "Close other programs, use fewer workers or smaller batches, or a machine with more."
+        if type(found).__name__ == "OutOfMemoryError":  # torch's, of a GPU alone
+            remedy = (
+                "It is the GPU's that is full: close what else uses it, take smaller batches, fewer or shorter clips, "
+                'or device="cpu".'
+            )
         raise SpotterError(f"{work} needs more memory than there is. {remedy}") from error
 
 

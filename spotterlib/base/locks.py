@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from .errors import DataError
+from .errors import DataError, write_remedy
 
 
 @contextlib.contextmanager
@@ -19,7 +19,7 @@ def keeping(place: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DataError(
-            f"{place} cannot be written ({error.strerror or error}). Is there room, and may you write there? "
+            f"{place} cannot be written ({error.strerror or error}). {write_remedy(error)} "
             "What is cached already stays valid."
         ) from error
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
+import re
 from pathlib import Path
 
 from .errors import DataError, NotReadyError, writing
@@ -11,12 +14,27 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 """The clone that this package lies in: relative outputs land under it, whatever the working directory is."""
 
 
+def named_path(path: str | os.PathLike[str]) -> Path:
+    """What a user named as a path, its `~` opened (as it is where no such user exists).
+
+    Raises `DataError` for what is no path: a number, say, which `papermill -p data 2024` makes of a folder's name.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise DataError(
+            f"{path!r} is no path (its type is {type(path).__name__}). Give it as text, in quotes: {str(path)!r}; to "
+            "papermill with -r instead of -p."
+        )
+    if "\0" in str(path):
+        raise DataError(f"{str(path)!r} is no path: no name holds a NUL. Check the spelling.")
+    return Path(os.path.expanduser(path))
+
+
 def find_input(path: str | os.PathLike[str]) -> Path:
     """The file or folder a user named: absolute, or relative to the working directory, else to the clone.
 
     Returns an absolute path. Raises `DataError` that names both places when neither has it.
     """
-    asked = Path(os.path.expanduser(path))  # as it is where no such user exists
+    asked = named_path(path)
     for candidate in [asked] if asked.is_absolute() else [Path.cwd() / asked, ROOT / asked]:
         if os.path.lexists(candidate):
             return Path(os.path.abspath(candidate))
@@ -27,13 +45,28 @@ def find_input(path: str | os.PathLike[str]) -> Path:
 def output_path(path: str | os.PathLike[str]) -> Path:
     """Where a result goes: absolute as given, relative under the clone; the parent folder is made.
 
-    Raises `WriteError` where it cannot be made.
+    Raises `WriteError` where it cannot be made, or no file can have that name.
     """
-    asked = Path(os.path.expanduser(path))  # as it is where no such user exists
+    asked = named_path(path)
     place = asked if asked.is_absolute() else ROOT / asked
     with writing(place):
         place.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.lstat(place)  # a name that is too long is refused now, and not after hours of work
     return place
+
+
+def own_name(path: str | os.PathLike[str]) -> str:
+    """A name of a file's own for what is made of it: what can be read of its name, and a hash of its whole path.
+
+    Two files of one name in two folders have two; it is short and plain enough for every disk. In the clone the path
+    counts from there, so that a clone that was moved gives the same names.
+    """
+    text = os.fspath(path)
+    if os.path.isabs(text) and Path(text).is_relative_to(ROOT):
+        text = Path(text).relative_to(ROOT).as_posix()
+    readable = re.sub(r"[^\w.-]+", "_", Path(text).stem)[:40]
+    return f"{readable}-{hashlib.sha256(os.fsencode(text)).hexdigest()[:12]}"
 
 
 def inside(root: Path, name: str) -> Path:

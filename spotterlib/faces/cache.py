@@ -6,7 +6,6 @@ import contextlib
 import functools
 import hashlib
 import os
-import re
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,7 +17,22 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from ..base import DataError, VideoError, claimed, enough_memory, inside, keeping, output_path, stoppable, to_json
+from ..base import (
+    DataError,
+    VideoError,
+    claimed,
+    csv_text,
+    enough_memory,
+    inside,
+    keeping,
+    named_path,
+    output_path,
+    own_name,
+    pick_device,
+    read_table,
+    stoppable,
+    to_json,
+)
 from ..data import Manifest
 from .cache_file import CODEC, opened, read_meta, write_faces
 from .find import cropping, find_faces
@@ -55,13 +69,15 @@ def cache_faces(
     that was not. Any number of processes may work on one `out` at a time: they share the videos out, each done once.
     Other settings (windows, margin, detector, …) have a folder of their own in `out`; cache.csv is of the last run.
     workers: processes (joblib's backend, so a cluster's can be put under it: `joblib.parallel_config(backend="dask")`).
-    Raises `DataError` when the manifest is empty or `out` cannot be written.
+    Raises `DataError` when the manifest is empty or `out` cannot be written, `SpotterError` for a device that there is
+    not.
     """
     if manifest.table.empty:
         raise DataError("The manifest has no video to cache faces of.")
+    device = pick_device(device)  # now: for want of it every single video would be unreadable
     settings = {"version": _VERSION, "max_windows": max_windows, "between": BETWEEN, "codec": CODEC, **cropping()}
     told = to_json(settings) + "\n"
-    with keeping(Path(out)):
+    with keeping(named_path(out)):
         place = output_path(out)
         folder = place / f"faces-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +100,7 @@ def cache_faces(
     table = pd.concat([manifest.table.reset_index(drop=True), found], axis=1)
     kept = table.drop(columns="seconds")
     kept["file"] = [f"{folder.name}/{os.path.basename(file)}" if file else "" for file in kept["file"]]
-    _write(place / "cache.csv", kept.to_csv(index=False, lineterminator="\n"))
+    _write(place / "cache.csv", csv_text(kept))
     return table
 
 
@@ -110,7 +126,7 @@ def load_cache_table(out: str | os.PathLike[str]) -> pd.DataFrame:
         raise DataError(f"{place} holds no face cache. Run cache_faces, or notebook 02, first.")
     try:
         text = dict.fromkeys(_TEXT.split(), str)
-        table = pd.read_csv(place / "cache.csv", keep_default_na=False, dtype=text)
+        table = read_table(place / "cache.csv", dtype=text)
         table["file"] = [str(inside(place, name)) if name else "" for name in table["file"]]
     except (ValueError, KeyError, OSError) as error:
         raise DataError(f"{place / 'cache.csv'} cannot be read ({error}). Run cache_faces (02) again.") from error
@@ -127,7 +143,7 @@ def _cache_one(
     if spread and device == "cpu":
         cv2.setNumThreads(1)
     begun = time.perf_counter()
-    video, file = Path(root) / path, Path(folder) / _file_name(path)
+    video, file = Path(root) / path, Path(folder) / f"{own_name(path)}.npz"
     row: dict = {"file": "", "status": "unreadable", "reason": ""}
     row |= {"faces": 0, "found": 0.0, "confidence": 0.0, "jump": 0.0, "bytes": 0}
     try:
@@ -165,12 +181,6 @@ def _cached(file: Path, key: list) -> dict | None:
             return meta if meta["key"] == key else None
     except DataError:
         return None
-
-
-def _file_name(path: str) -> str:
-    """A cache file's name: what can be read of the video's, short and plain enough for every disk, and its own hash."""
-    readable = re.sub(r"[^\w.-]+", "_", Path(path).stem)[:40]
-    return f"{readable}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}.npz"
 
 
 def _told(found: VideoFaces) -> dict:

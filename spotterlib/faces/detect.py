@@ -11,7 +11,7 @@ from concurrent.futures import Future
 import cv2
 import numpy as np
 
-from ..base import on_one_core
+from ..base import on_one_core, pick_device
 from .tracks import Detections
 
 _LOADING = threading.Lock()
@@ -51,6 +51,7 @@ def detect_faces(frames: np.ndarray | Sequence[np.ndarray], device: str = "cpu")
     Faces under a confidence of 0.9 are left out, and any in a picture of less than 24 px. Boxes and landmarks are in px
     of the frames given. What is found in a frame depends on no other frame, and not on the number of cores.
     """
+    device = pick_device(device)
     begun = [on_one_core(detect, frame, device) for frame in frames]
     return [job.result() for job in begun]
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from ..base import VideoError, give_back, on_one_core
+from ..base import VideoError, give_back, on_one_core, pick_device
 from ..video import probe_video, sample_frames
 from .crops import CROP, MARGIN, WIDE, crop_box, crop_face, crop_wide, inner_crop, thumbnail
 from .detect import DETECT_SIDE, MIN_CONFIDENCE, detect, detect_again
@@ -49,9 +49,10 @@ def find_faces(
 
     between: further frames cropped in each gap of the detection grid (0 for scanning, more for a training cache);
     wide: keep the surroundings of every crop too (`FaceClip.wide`); progress: called with the share done, 0…1.
-    Raises `VideoError` when the video cannot be read.
+    Raises `VideoError` when the video cannot be read, `SpotterError` for a device that there is not.
     A track with fewer than 3 sightings is a slip of the detector and left out (where 3 frames or more were looked at).
     """
+    device = pick_device(device)
     info = probe_video(path)
     finders: list[_Finder] = []
 

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ..base import ROOT, CheckpointError, atomic_path, file_sha256, parse_json, read_text, write_json
+from ..base import ROOT, CheckpointError, atomic_path, file_sha256, named_path, parse_json, read_text, write_json
 from .network import SpotterNet
 
 _LARGEST = 1 << 30  # bytes of a checkpoint: sixteen times what the weights take in fp32
@@ -72,7 +72,7 @@ def save_checkpoint(path: str | os.PathLike[str], net: SpotterNet, card: dict) -
     {scale, bias}: `ValueError`, `KeyError` or `TypeError` otherwise. Raises `CheckpointError`, and writes nothing, when
     a weight is no number in fp16; `WriteError` when the disk is full.
     """
-    path = Path(path)
+    path = named_path(path)
     _check_card(card)
     norm = tuple(f"{name}." for name, module in net.named_modules() if isinstance(module, nn.BatchNorm2d))
     state = {}

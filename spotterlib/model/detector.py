@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from ..base import ROOT, CheckpointError, file_sha256, pick_device
+from ..base import ROOT, CheckpointError, enough_memory, file_sha256, named_path, pick_device
 from .checkpoints import DEFAULT_CHECKPOINT, check_size, fill, read_card, read_tensors
 from .folding import fold
 from .network import SpotterNet, normalise
@@ -90,9 +89,11 @@ def load_checkpoint(path: str | os.PathLike[str] | None = None, device: str = "a
 
     path: a .safetensors file; a relative one is looked for in the working directory, then in the clone. Raises
     `CheckpointError` when a file is missing or damaged, the sha256 differs from the card's, the tensors do not fit or a
-    weight is not finite. Only tensors are read; nothing in a file is executed.
+    weight is not finite; `SpotterError` for a device that is not there. Only tensors are read; nothing in a file is
+    executed.
     """
-    place = Path(path).expanduser() if path is not None else DEFAULT_CHECKPOINT
+    chosen = pick_device(device)
+    place = named_path(path) if path is not None else DEFAULT_CHECKPOINT
     if not place.is_absolute() and not place.exists():
         place = ROOT / place
     if not place.is_file():
@@ -106,6 +107,6 @@ def load_checkpoint(path: str | os.PathLike[str] | None = None, device: str = "a
         raise CheckpointError(f"{place} is not the file its card describes (sha256 differs). Restore both together.")
     net = SpotterNet()
     fill(net, read_tensors(place), place)
-    chosen = pick_device(device)
-    net = fold(net.requires_grad_(False)).eval().to(chosen, memory_format=torch.channels_last)
+    with enough_memory(f"{place.name} on {chosen}"):
+        net = fold(net.requires_grad_(False)).eval().to(chosen, memory_format=torch.channels_last)
     return Detector(net, card, chosen, place.stem)

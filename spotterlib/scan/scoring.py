@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from ..base import CheckpointError
+from ..base import CheckpointError, enough_memory
 from ..faces import MIN_USABLE, SMALLEST, FaceClip, FaceTrack, VideoFaces, read_cache, window_rows
 from ..metrics import combine_odds, verdicts
 from ..model import Detector, load_checkpoint
@@ -35,7 +35,8 @@ def score_cache(
     detector = checkpoint if isinstance(checkpoint, Detector) else load_checkpoint(checkpoint, device)
     scored: list[dict] = []
     for found in _read_ahead(cache["file"].tolist()):
-        scored += _score_together(detector, found)
+        with enough_memory(f"Scoring {len(cache)} cached videos"):
+            scored += _score_together(detector, found)
         if progress is not None:
             progress(len(scored) / len(cache))
     columns = ["probability", "uncalibrated", "verdict", "frame_scores", "frame_probability"]

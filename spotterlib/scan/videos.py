@@ -6,12 +6,11 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from ..base import CheckpointError, enough_memory, give_back, stoppable
+from ..base import CheckpointError, enough_memory, give_back, named_path, stoppable
 from ..faces import FRAMES, MIN_USABLE, SMALLEST, FaceTrack, VideoFaces, duration_of, find_faces
 from ..metrics import combine_odds
 from ..model import Detector, load_checkpoint
@@ -33,7 +32,7 @@ def scan_video(
     enough of a face is no error but an UNDECIDED report with its reason. Ctrl-C and SIGTERM: see `stoppable`.
     """
     begun = time.perf_counter()
-    name, again = Path(path).name, "It left nothing behind: scan the video again."
+    name, again = named_path(path).name, "It left nothing behind: scan the video again."
     with stoppable(f"The scan of {name}", again), enough_memory(f"The scan of {name}"):
         detector = checkpoint if isinstance(checkpoint, Detector) else load_checkpoint(checkpoint, device)
         loaded = time.perf_counter()
@@ -49,7 +48,8 @@ def scan_video(
 
 def score_faces(detector: Detector, found: VideoFaces) -> list[FaceResult]:
     """Score every face, the strongest first and those without a score last."""
-    faces = [_score_face(detector, found, number) for number in range(len(found.tracks))]
+    with enough_memory(f"Scoring {found.info.path}"):
+        faces = [_score_face(detector, found, number) for number in range(len(found.tracks))]
     return sorted(faces, key=lambda face: (face.probability is None, -(face.probability or 0.0)))
 
 

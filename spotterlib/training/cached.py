@@ -21,6 +21,19 @@ def training_rows(cache: pd.DataFrame, split: str) -> list[dict]:
     return [{**row, "label": int(row["label"])} for row in usable[columns].to_dict("records")]
 
 
+def _some_rows(cache: pd.DataFrame, split: str) -> list[dict]:
+    """`training_rows`, of which there must be one. Raises `DataError` that says what became of the videos."""
+    rows = training_rows(cache, split)
+    if not rows:
+        found = cache.loc[cache["split"] == split, "status"].value_counts().sort_index()
+        told = ", ".join(f"{status}: {count}" for status, count in found.items()) or "it is empty"
+        raise DataError(
+            f"The part “{split}” has no video to train on ({told}). A video needs a face in {MIN_USABLE} frames of a "
+            "window: see what 02 says of each, add longer ones and run it again, or split anew (01)."
+        )
+    return rows
+
+
 def load_cached(row: dict, rng: np.random.Generator | None, frames: int) -> Carrier:
     """The main face of a cached video as a Carrier of `frames` pictures, 336 px each, the crop's box in their middle.
 
@@ -67,9 +80,9 @@ def cached_parts(
     """The training and the validation part of the face cache in `work`/cache, as 02 leaves it.
 
     selfblend: the chance that a real training clip brings a fake of itself; at 1 validation's do too, so that real
-    videos alone are enough. Raises `DataError` when there is no cache.
+    videos alone are enough. Raises `DataError` when there is no cache, or a part of it has no video to train on.
     """
     cache = load_cache_table(output_path(work) / "cache")
-    train = ClipDataset(training_rows(cache, "train"), load_cached, frames, seed, selfblend=selfblend)
-    held = training_rows(cache, "val")
+    train = ClipDataset(_some_rows(cache, "train"), load_cached, frames, seed, selfblend=selfblend)
+    held = _some_rows(cache, "val")
     return train, ClipDataset(held, load_cached, frames, seed, augment=False, selfblend=float(selfblend == 1))

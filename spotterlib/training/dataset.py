@@ -51,6 +51,8 @@ class ClipDataset(Dataset):
         return len(self.rows)
 
     def __getitem__(self, index: int) -> list[tuple[torch.Tensor, torch.Tensor, int, int, torch.Tensor]]:
+        if not self.rows:
+            raise IndexError("there is no clip: the data set has no row")
         epoch, number = divmod(index, len(self.rows))
         row = self.rows[number]
         rng = np.random.default_rng([self.seed, epoch, number])
