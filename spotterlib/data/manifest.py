@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..base import ROOT, DataError, atomic_path, find_input, output_path, read_json, shortened, write_json
+from ..base import ROOT, DataError, atomic_path, find_input, output_path, read_json, shortened, write_csv, write_json
 from .known_sets import READERS
 from .layouts import detect_layout, read_folders
 from .rows import COLUMNS, Found
@@ -56,7 +56,8 @@ class Manifest:
         """Write the table as CSV, and beside it a JSON of the same stem with root, settings and report.
 
         The root is kept relative to the CSV where both lie in one project, so that a clone can be moved. A relative
-        `path` lies under the clone. Returns the CSV's path. Raises `DataError` for another ending than `.csv`.
+        `path` lies under the clone. No name in it is a formula to a spreadsheet (`write_csv`). Returns the CSV's path.
+        Raises `DataError` for another ending than `.csv`.
         """
         path = output_path(path)
         if path.suffix.lower() != ".csv":
@@ -67,7 +68,7 @@ class Manifest:
         report = self.report.to_dict("records")
         about = {"root": kept.as_posix(), "videos": len(self.table), "settings": self.settings, "report": report}
         with atomic_path(path) as temporary, atomic_path(path.with_suffix(".json")) as beside:  # both, or the old two
-            self.table.to_csv(temporary, index=False, lineterminator="\n")
+            write_csv(temporary, self.table)
             write_json(beside, about)
         return path
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..base import DataError, shortened
+from ..base import DataError, from_cells, shortened
 from .layouts import read_folders
 from .rows import COLUMNS, METHODS, PATH_NAMES, SCHEMES
 from .walk import stem_of
@@ -23,7 +23,8 @@ _SPLITS = {"training": "train", "valid": "val", "validation": "val", "dev": "val
 def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     """A CSV as text, column names in lower case, anyone's names of the path column understood.
 
-    Comma, semicolon or tab by its first line. Raises `DataError` when it cannot be read or names no path.
+    Comma, semicolon or tab by its first line. What `write_csv` changed for spreadsheets is as it was. Raises
+    `DataError` when it cannot be read or names no path.
     """
     try:
         if os.path.lexists(path) and not os.path.isfile(path):
@@ -51,7 +52,7 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
         raise DataError(
             f"{path} needs one column path; it has {shortened(', '.join(names))}. Name it in the first line."
         )
-    return table.loc[:, ~table.columns.duplicated()]
+    return from_cells(table.loc[:, ~table.columns.duplicated()])
 
 
 def complete_table(

@@ -16,7 +16,7 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from ..base import ROOT, DataError, atomic_path, file_sha256, inside, output_path, read_json
+from ..base import ROOT, DataError, file_sha256, inside, output_path, read_json, read_table, write_csv
 from ..data import Manifest, build_manifest
 from ..video import write_video
 from .animate import animate_still, draw_motion
@@ -92,8 +92,7 @@ def make_samples(
     table = pd.DataFrame([[getattr(s, name) for name in columns] for s in plan], columns=columns)
     table["recipe"] = f"{_VERSION}-{seed}-{file_sha256(_PEOPLE / 'people.json')[:12]}"
     _clear(folder, table)
-    with atomic_path(folder / "metadata.csv") as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+    write_csv(folder / "metadata.csv", table)
 
     missing = [s for s in plan if not all((folder / name).exists() for name in (s.path, s.mask) if name)]
     done = len(plan) - len(missing)
@@ -113,7 +112,7 @@ def _clear(folder: Path, table: pd.DataFrame) -> None:
     files = {name for name in [*table["path"], *table["mask"]] if name}
     listed, before = folder / "metadata.csv", set()
     if listed.exists():
-        old = pd.read_csv(listed, dtype=str, keep_default_na=False)
+        old = read_table(listed, dtype=str)
         if "recipe" in old:
             before = {name for name in [*old["path"], *old["mask"]] if name}
             if set(old["recipe"]) == set(table["recipe"]):

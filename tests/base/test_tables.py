@@ -1,0 +1,49 @@
+"""Tables are safe to open in a spreadsheet, and read back to what they were."""
+
+from __future__ import annotations
+
+import csv
+
+import pandas as pd
+import pytest
+
+from spotterlib.base import from_cells, read_table, to_cells, write_csv
+
+NAMES = [
+    '=HYPERLINK("http://a.example";"look").mp4', "+cmd|' /C calc'!A0.mp4", "-x.mp4", "@SUM(A1).mp4", "\tt.mp4",
+    "\rr.mp4", "a\rb.mp4", "a\n=1+1.mp4", "'=x.mp4", "''-x", "./plain", "'a", " =x.mp4", "＝x.mp4", "＋x", "plain.mp4",
+    'a,b;c"d', "=", "",
+]  # fmt: skip
+
+
+@pytest.fixture
+def table():
+    return pd.DataFrame({"path": NAMES, "mask": NAMES, "reason": NAMES, "p": [-0.5] * len(NAMES)})
+
+
+def test_no_cell_of_a_written_table_is_a_formula(tmp_path, table):
+    write_csv(tmp_path / "t.csv", table)
+    with open(tmp_path / "t.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))[1:]
+    assert len(rows) == len(NAMES)
+    texts = [cell for row in rows for cell in row[:3]]
+    assert not [cell for cell in texts if cell.lstrip("'").startswith(tuple("=+-@＝＋－＠\t\r\n ")) and cell[:1] != "'"]
+    assert [row[3] for row in rows] == ["-0.5"] * len(rows), "numbers stay numbers"
+    for line in (tmp_path / "t.csv").read_bytes().split(b"\r"):  # a line that a reader may see begins with no formula
+        assert not line.startswith((b"=", b"+", b"-", b"@"))
+
+
+def test_a_written_table_reads_back_to_what_it_was(tmp_path, table):
+    write_csv(tmp_path / "t.csv", table)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.csv"), table)
+    pd.testing.assert_frame_equal(from_cells(to_cells(table)), table)
+
+
+def test_who_reads_it_with_pandas_finds_the_files(tmp_path):
+    names = ["=1+1.mp4", "+x.mp4", "-x.mp4", "@x.mp4", "plain.mp4"]
+    for name in names:
+        (tmp_path / name).write_text(name)
+    write_csv(tmp_path / "t.csv", pd.DataFrame({"path": names}))
+    again = pd.read_csv(tmp_path / "t.csv")
+    assert [(tmp_path / path).read_text() for path in again["path"]] == names
+    assert again["path"].tolist()[-1] == "plain.mp4"
