@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -11,7 +13,7 @@ import ipywidgets as widgets
 import traitlets
 from IPython.display import display
 
-from ..base import SpotterError, atomic_path, output_path
+from ..base import SpotterError, atomic_path, file_sha256, output_path
 from ..video import VIDEO_SUFFIXES
 from .diagnostic import write_diagnostic_video
 from .markup import fill_widget
@@ -86,6 +88,7 @@ class ScanBox(widgets.VBox):
 class DropBox(anywidget.AnyWidget):
     """Takes one file after another into `runs/uploads/`; `file` is the last one that arrived whole, else None.
 
+    Phones give many videos one name: a file that differs from what is there under its name gets a hash into its own.
     A file that stops half way is left under a temporary name and goes with the next one or with the kernel. What goes
     wrong with the disk is said in the box (`said`).
     """
@@ -98,7 +101,7 @@ class DropBox(anywidget.AnyWidget):
     def __init__(self, accept: str = "") -> None:
         super().__init__(accept=accept)
         self._arriving: ExitStack | None = None
-        self._name, self._size = "", 0
+        self._name, self._size, self._hash = "", 0, hashlib.sha256()
         self._part: BinaryIO | None = None
         self.on_msg(self._receive)
 
@@ -109,6 +112,7 @@ class DropBox(anywidget.AnyWidget):
                 self._begin(str(content["begin"]), int(content["size"]))
             elif self._part is not None and content.get("at") == self._part.tell():
                 self._part.write(buffers[0])
+                self._hash.update(buffers[0])
             else:
                 return
             self._go_on()
@@ -123,8 +127,9 @@ class DropBox(anywidget.AnyWidget):
         self._name = Path(name.replace("\\", "/")).name
         if self._name in ("", ".", ".."):
             self._name = "upload"
+        self._hash = hashlib.sha256()
         with ExitStack() as arriving:
-            self._final = output_path(Path("runs/uploads") / self._name)
+            self._final = output_path(Path("runs/uploads") / f".arriving-{os.getpid()}-{id(self)}")
             temporary = arriving.enter_context(atomic_path(self._final))
             self._part = arriving.enter_context(temporary.open("wb"))
             self._arriving = arriving.pop_all()
@@ -136,8 +141,12 @@ class DropBox(anywidget.AnyWidget):
             self.send({"from": arrived})
             return
         arriving, self._arriving, self._part = self._arriving, None, None
-        arriving.close()  # the whole file gets its name
-        self.file, self.said = self._final, f"{self._name} is here ({self._size / 1e6:.1f} MB). Press Scan."
+        arriving.close()  # the file is whole
+        place = self._final.with_name(self._name)
+        if place.exists() and file_sha256(place) != self._hash.hexdigest():  # another one, maybe scanned already
+            place = place.with_name(f"{place.stem[:100]}-{self._hash.hexdigest()[:12]}{place.suffix}")
+        os.replace(self._final, place)
+        self.file, self.said = place, f"{self._name} is here ({self._size / 1e6:.1f} MB). Press Scan."
         self.send({"from": None})
 
     def _drop(self) -> None:

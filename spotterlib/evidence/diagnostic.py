@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ..base import VideoError, output_path
-from ..video import fitted, iterate_frames, write_video
+from ..base import VideoError, output_path, own_name
+from ..video import RESULT, fitted, iterate_frames, write_video
 from . import draw
 from .heat import CELLS, OPACITY, THRESHOLD, artifact_share, paint_heat
 from .strip import Strip, fields_of, lay_out_strip
@@ -39,15 +39,17 @@ def predict_with_diagnostics(path, checkpoint=None, out=None, device="auto") -> 
 def write_diagnostic_video(report: ScanReport, path: str | os.PathLike[str] | None = None) -> Path:
     """Write the scanned video again with the evidence painted on it; every frame, its times and its sound are kept.
 
-    path: where (default `runs/<name of the video>_spotter.mp4`). H.264, yuv420p; the picture in its own resolution
-    (that of most frames; one of another size is fitted onto it, not stretched), the strip of figures below it. Frames
-    stream through, so a long video needs no more memory than a short one.
+    path: where (default `runs/<own name>_spotter.mp4`: the video's name and a hash of its whole path, so that no other
+    video's result is replaced). H.264, yuv420p; the picture in its own resolution (that of most frames; one of another
+    size is fitted onto it, not stretched), the strip of figures below it; its metadata say what it is (`is_result`).
+    Frames stream through: a long video needs no more memory than a short one.
     Raises `VideoError` when the video is gone, is another one now, or would be overwritten.
     """
-    target = output_path(path if path is not None else Path("runs") / f"{Path(report.video).stem}_spotter.mp4")
+    target = output_path(path if path is not None else Path("runs") / f"{own_name(report.video)}_spotter.mp4")
     if target.exists() and Path(report.video).exists() and os.path.samefile(target, report.video):
         raise VideoError(f"{target} is the scanned video itself. Give the diagnostic video another name.")
-    return write_video(target, _drawn_frames(report), report.info.fps, times=report.times, audio_from=report.video)
+    kept = {"times": report.times, "audio_from": report.video, "comment": RESULT}
+    return write_video(target, _drawn_frames(report), report.info.fps, **kept)
 
 
 def draw_frame(report: ScanReport, index: int, image: np.ndarray) -> np.ndarray:
