@@ -11,11 +11,27 @@ from pathlib import Path
 import pandas as pd
 from joblib import Parallel, delayed
 
-from ..base import DataError, SpotterError, atomic_path, find_input, output_path, stoppable, to_json, write_json
+from ..base import (
+    ROOT,
+    DataError,
+    SpotterError,
+    named_path,
+    stoppable,
+    to_json,
+    write_csv,
+    write_json,
+    write_remedy,
+)
 from ..model import Detector, load_checkpoint
-from ..video import VIDEO_SUFFIXES
+from ..video import VIDEO_SUFFIXES, is_result
 from .journal import Journal, file_key, row_of
+from .listing import list_folder
 from .videos import scan_video
+
+_OWN = (
+    "A diagnostic video that Spotter wrote, by its metadata: it shows another video's evidence and is none itself. To "
+    "have it judged all the same, name it to scan_video."
+)
 
 
 def find_videos(folder: str | os.PathLike[str]) -> list[Path]:
@@ -23,23 +39,11 @@ def find_videos(folder: str | os.PathLike[str]) -> list[Path]:
 
     Raises `DataError` when it is no folder, or one in it cannot be read.
     """
-    videos, closed = _listed(folder)
-    if closed:
-        raise DataError(
-            f"{closed[0].filename} cannot be read ({closed[0].strerror}). Make it readable, or leave it out."
-        )
-    return videos
-
-
-def _listed(folder: str | os.PathLike[str]) -> tuple[list[Path], list[OSError]]:
-    """The videos under a folder, sorted, and what went wrong with a folder in it."""
-    root = find_input(folder)
-    if not root.is_dir():
-        raise DataError(f"{root} is not a folder. For one video use scan_video.")
-    closed: list[OSError] = []
-    found = [Path(at) / name for at, _, names in os.walk(root, onerror=closed.append) for name in names]
-    videos = [path for path in found if path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")]
-    return sorted(videos), closed
+    found = list_folder(folder)
+    if found.closed:
+        error = found.closed[0]
+        raise DataError(f"{error.filename} cannot be read ({error.strerror}). Make it readable, or leave it out.")
+    return found.videos
 
 
 def scan_folder(
@@ -52,38 +56,47 @@ def scan_folder(
 ) -> pd.DataFrame:
     """Scan every video under a folder; one row a video, in `out`/scans.csv and scans.json, and returned.
 
-    Columns: path (relative to the folder), status "ok" or "failed", label, probability, confidence, reason, faces,
-    windows, duration (s), coverage, checkpoint, seconds. A video or folder that cannot be read is a row that says why.
+    Columns: path (relative to the folder), status "ok", "failed" or "left out", label, probability, confidence, reason,
+    faces, windows, duration (s), coverage, checkpoint, seconds. A video or folder that cannot be read is a row that
+    says why, and what was not scanned has its row too: files that are no videos by their endings, counted; a folder
+    that a second link leads to; a diagnostic video of Spotter's own, known by its metadata.
     Resumable: a scanned video is journalled in `out`/scans.jsonl at once and not scanned again, unless its size, its
     time of change, the checkpoint or its card is another. workers: videos at a time, each in a thread (or in joblib's
-    backend: `joblib.parallel_config(backend="dask")`). Raises `DataError` when there is no video, or `out` cannot be
-    written.
+    backend: `joblib.parallel_config(backend="dask")`). Raises `DataError` when there is no video, `out` holds the scan
+    of another folder, or it cannot be written.
     """
-    root = find_input(folder)
-    videos, closed = _listed(root)
-    if not videos and not closed:
-        raise DataError(f"{root} holds no video ({', '.join(sorted(VIDEO_SUFFIXES))}).")
+    place = ROOT / named_path(out)
+    found = list_folder(folder, besides=place)
+    root = found.root
+    if not found.videos and not found.closed:
+        beside = " ".join(f"Left out: {why}" for _, why in found.left_out)
+        raise DataError(f"{root} holds no video ({', '.join(sorted(VIDEO_SUFFIXES))}). {beside}".rstrip())
     detector = checkpoint if isinstance(checkpoint, Detector) else load_checkpoint(checkpoint, device)
     try:
-        place = output_path(out)
         place.mkdir(parents=True, exist_ok=True)
         kept = f"The videos finished so far are kept in {place}: scan the folder again, and it goes on with the others."
         journal = place / "scans.jsonl"
         with stoppable(f"The scan of {root}", kept), open(journal, "a+", encoding="utf-8", errors="replace") as file:
-            rows = _scan_all(videos, root, detector, Journal(file), workers, progress)
-        for error in closed:
-            where = Path(error.filename).relative_to(root).as_posix()
+            rows = _scan_all(found.videos, root, detector, Journal(file, root), workers, progress)
+        for error in found.closed:
             why = f"The folder cannot be read ({error.strerror}). Make it readable, or leave it out."
-            rows.append(row_of(where, detector.name, status="failed", reason=why))
+            rows.append(row_of(_under(Path(error.filename), root), detector.name, status="failed", reason=why))
+        rows += [_left_out(path, root, detector, why) for path, why in found.left_out]
         table = pd.DataFrame(rows)
-        with atomic_path(place / "scans.csv") as temporary:
-            table.to_csv(temporary, index=False)
+        write_csv(place / "scans.csv", table)
         write_json(place / "scans.json", rows)
     except OSError as error:
-        raise DataError(
-            f"{out} cannot be written ({error.strerror or error}). Is there room, and may you write there?"
-        ) from error
+        raise DataError(f"{out} cannot be written ({error.strerror or error}). {write_remedy(error)}") from error
     return table
+
+
+def _under(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _left_out(path: Path, root: Path, detector: Detector, why: str) -> dict:
+    """The row of what was not scanned: it has no label."""
+    return row_of(_under(path, root), detector.name, status="left out", label=None, reason=why)
 
 
 def _scan_all(
@@ -98,19 +111,23 @@ def _scan_all(
     mark = hashlib.sha256(to_json(detector.card).encode()).hexdigest()
     keys = [file_key(video, mark) for video in videos]
     left = [number for number, key in enumerate(keys) if key not in journal.rows]
-    failed: dict[str, dict] = {}
+    others: dict[str, dict] = {}  # rows that are not kept: what failed or was left out is looked at again next time
+    for number in left:
+        if is_result(videos[number]):
+            others[keys[number]] = _left_out(videos[number], root, detector, _OWN)
+    left = [number for number in left if keys[number] not in others]
     jobs = (delayed(_scan_row)(videos[number], root, detector) for number in left)
     scans = Parallel(n_jobs=workers, prefer="threads", return_as="generator")(jobs)
     for done, (number, row) in enumerate(zip(left, scans, strict=True), 1):
         if row["status"] == "ok":
             journal.add(keys[number], row)
         else:
-            failed[keys[number]] = row
+            others[keys[number]] = row
         if progress is not None:
             progress((len(videos) - len(left) + done) / len(videos))
     if progress is not None and not left:
         progress(1.0)
-    return [failed[key] if key in failed else journal.rows[key] for key in keys]
+    return [others[key] if key in others else journal.rows[key] for key in keys]
 
 
 def _scan_row(video: Path, root: Path, detector: Detector) -> dict:
@@ -124,4 +141,4 @@ def _scan_row(video: Path, root: Path, detector: Detector) -> dict:
         windows = len(report.faces[0].windows) if report.faces else 0
         found |= {"status": "ok", "faces": len(report.faces), "windows": windows, "duration": report.info.duration}
     seconds = round(time.perf_counter() - begun, 2)
-    return row_of(video.relative_to(root).as_posix(), detector.name, seconds=seconds, **found)
+    return row_of(_under(video, root), detector.name, seconds=seconds, **found)

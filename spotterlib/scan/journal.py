@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TextIO
 
+from ..base import DataError, shortened
+
 _COLUMNS = (
     "path", "status", "label", "probability", "confidence", "reason", "faces", "windows", "duration", "coverage",
     "checkpoint", "seconds",
@@ -13,27 +15,44 @@ _COLUMNS = (
 
 
 class Journal:
-    """Finished rows by key, on a text file open for "a+". A damaged line is passed over: its video is scanned again."""
+    """Finished rows by key, on a text file open for "a+". A damaged line is passed over: its video is scanned again.
 
-    def __init__(self, file: TextIO) -> None:
-        self.file = file
+    root: the folder that their paths are relative to. Raises `DataError` where the file is of another one: its rows
+    and the table made of them would be lost, or mixed up with this one's.
+    """
+
+    def __init__(self, file: TextIO, root: Path) -> None:
+        self.file, self.root = file, str(root)
         self.rows: dict[str, dict] = {}
         file.seek(0)
         text = file.read()
         for line in text.split("\n"):
             try:
                 entry = json.loads(line)
-                self.rows[entry["key"]] = dict.fromkeys(_COLUMNS) | entry["row"]
-            except (ValueError, TypeError, KeyError, RecursionError):
+                key, row = entry["key"], dict.fromkeys(_COLUMNS) | entry["row"]
+                of = entry.get("root") or _root_of(key, row["path"])
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 continue
+            if of not in ("", self.root):
+                raise DataError(
+                    f"{file.name} is of another folder, {shortened(str(of))}, and this one is {self.root}. Give "
+                    "another out= for it; or move that file away, and all of this one's videos are scanned."
+                )
+            self.rows[key] = row
         if text and not text.endswith("\n"):  # cut short
             file.write("\n")
 
     def add(self, key: str, row: dict) -> None:
         """Keep a finished row."""
         self.rows[key] = row
-        self.file.write(json.dumps({"key": key, "row": row}) + "\n")
+        self.file.write(json.dumps({"key": key, "root": self.root, "row": row}) + "\n")
         self.file.flush()
+
+
+def _root_of(key: str, path: str) -> str:
+    """The root of a row that does not name it, as rows did not once; "" where nothing tells."""
+    video = key.rsplit("|", 3)[0]
+    return video[: -len(path) - 1] if video.endswith(f"/{path}") else ""
 
 
 def file_key(video: Path, mark: str) -> str:

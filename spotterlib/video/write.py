@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from ..base import VideoError, atomic_path
+from ..base import VideoError, atomic_path, named_path, write_remedy
 from .canvas import fitted
 from .decode import open_container
 from .formats import SOUNDS
@@ -81,26 +81,29 @@ def write_video(
     crf: int = 18,
     times: Iterable[float] | None = None,
     audio_from: str | os.PathLike[str] | None = None,
+    comment: str = "",
 ) -> Path:
     """Write H.264 (yuv420p, fast start) that every browser plays; whole or not at all.
 
     frames: uint8 RGB (H, W, 3), taken one by one; one of another size than the first is fitted onto it, not stretched;
     fps: frames a second; crf: 0 (lossless) … 51; times: presentation times in s, rising, for a varying frame rate;
-    audio_from: a video whose sound is kept (as AAC).
+    audio_from: a video whose sound is kept (as AAC); comment: a sentence for its metadata.
     Raises `VideoError` when there is no frame or the file cannot be written.
     """
-    final = Path(path)
+    final = named_path(path)
     timed = zip(frames, (index / fps for index in count()) if times is None else times, strict=times is not None)
     try:
         with atomic_path(final) as temporary:
             temporary.write_bytes(bytes(1 << 16))  # FFmpeg would leave a file open that has no room for its first bytes
             how = {"movflags": "+faststart"}
             with av.open(f"file:{temporary}", "w", format="mp4", options=how) as container:
+                if comment:
+                    container.metadata["comment"] = comment
                 if not _encode(container, timed, fps, crf, audio_from):
                     raise VideoError(f"{final} was not written: there was no frame to write.")
     except (av.FFmpegError, OSError) as error:
         why = error.strerror or error
-        raise VideoError(f"{final} could not be written ({why}). Is there room, and may you write there?") from error
+        raise VideoError(f"{final} could not be written ({why}). {write_remedy(error)}") from error
     return final
 
 
