@@ -85,6 +85,10 @@ def plot_robustness(table: pd.DataFrame) -> Figure:
         say(panels[1], said, left=1.3)  # the names left of the first panel take from this one too
     else:
         say(panels[1], f"Reals accused {accused[0]:.0%}" if np.isfinite(accused[0]) else "No reals to accuse")
+    missing = int(table["missing"].max()) if "missing" in table else 0
+    if missing:
+        said = f"{count_of(missing, 'video')} not there any more, and in no row"
+        figure.supxlabel(said, x=0.01, ha="left", fontsize=8.5)
     return figure
 
 

@@ -76,9 +76,11 @@ def evaluate(
     share = 1.0 if rival is None else 0.5
     scored = score_cache(detector, part, progress=(lambda done: progress(share * done)) if progress else None)
     facts = evaluate_table(scored, point, split, draws, seed)
+    scored = tables.there(scored)
     facts |= {"leak": leak, "checkpoint": _about(detector), "data": _data_facts(scored), "versions": versions()}
     facts |= {"verdicts": _verdict_rows(scored, point.thresholds), "against": None}
     if rival is not None:
+        part = tables.there(part)
         beside = score_cache(rival, part, progress=(lambda done: progress((1 + done) / 2)) if progress else None)
         facts["against"] = _compared(scored, beside, point, rival, draws, seed)
         rows = _verdict_rows(beside, card_point(rival).thresholds)
@@ -123,13 +125,16 @@ def evaluate_table(
     Columns: path, label, probability; optional split, dataset, compression, method, group, ids, status, uncalibrated,
     frame_probability, frame_scores. `split` picks the rows (None: all of them). Keys: `video` (the verdict's level:
     `binary_metrics`, calibration, `intervals`), `frame` and `frame_mean` (the frame head, ranking only), `per_method`,
-    `per_dataset`, `per_compression`, `groups` (counts group by group), `status`, `notes`. An interval is None under ten
-    groups: show the counts. Raises `DataError` when a column or the split is missing, or when the thresholds were
-    chosen on any of these videos, groups or people.
+    `per_dataset`, `per_compression`, `groups` (counts group by group), `status`, `missing` (paths of those whose status
+    says that there is no file: they are in no figure), `notes`. An interval is None under ten groups: show the counts.
+    Raises `DataError` when a column or the split is missing, or when the thresholds were chosen on any of these videos,
+    groups or people.
     """
     if not isinstance(point, OperatingPoint):
         raise DataError(ORIGIN)
-    videos = tables.rounded(tables.complete(_part(scored, split)))
+    part = _part(scored, split)
+    videos = tables.rounded(tables.complete(tables.there(part)))
+    missing = sorted(part.loc[part["status"] == "missing", "path"]) if "status" in part else []
     shared = sorted(tables.tokens_of(videos) & point.chosen_on)
     if shared:
         raise DataError(
@@ -151,7 +156,8 @@ def evaluate_table(
         "per_compression": tables.per_part(videos, "compression", *options),
         "groups": tables.group_counts(videos, thresholds),
         "status": videos["status"].value_counts().sort_index().to_dict(),
-        "notes": _notes(videos, point, split),
+        "missing": missing,
+        "notes": [*_missing_note(missing, len(part)), *_notes(videos, point, split)],
     }
     return json.loads(to_json(result))
 
@@ -179,6 +185,15 @@ def _part(table: pd.DataFrame, split: str | None) -> pd.DataFrame:
         have = f"It has {', '.join(there)}." if there else "It is not split: split=None takes all of it."
         raise DataError(f"There is no video in the split “{split}”. {have}")
     return table[table["split"] == split]
+
+
+def _missing_note(missing: list[str], count: int) -> list[str]:
+    if not missing:
+        return []
+    return [
+        f"Videos that are not there: {len(missing)} of {count}, the first {missing[0]}. They are in no figure. Put "
+        "them back and cache them again (02)."
+    ]
 
 
 def _notes(videos: pd.DataFrame, point: OperatingPoint, split: str | None) -> list[str]:

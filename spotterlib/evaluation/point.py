@@ -30,7 +30,7 @@ def choose_point(
             "Thresholds are chosen on validation videos, and this table has none (split “val”). "
             "Score that part of the face cache too."
         )
-    videos = tables.rounded(tables.complete(scored[scored["split"] == "val"]))
+    videos = tables.rounded(tables.complete(tables.there(scored[scored["split"] == "val"])))
     chosen = choose_thresholds(videos["probability"], videos["label"], fpr, undecided, cost)
     aim = f"at most {fpr:.1%} of the reals accused" if cost is None else f"an accused real costs {cost:g} missed fakes"
     origin = f"{len(videos)} validation videos of {videos['group'].nunique()} groups: {aim}"

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..base import to_json
+from ..base import count_of, to_json
 from ..evidence import data_address, figure_text, fill_page
 from .measure import Evaluation
 from .references import side_by_side
@@ -55,6 +55,7 @@ def evaluation_page(
     published = side_by_side([facts])
     sources = list(dict.fromkeys(published["source"]))
     damaged = None if robustness is None else robustness.to_dict("records")
+    gone = max((int(line.get("missing", 0)) for line in damaged or ()), default=0)
     tables = {
         "figures": _figures(facts["video"]),
         "classes": _classes(facts["video"]),
@@ -82,6 +83,7 @@ def evaluation_page(
         sources=sources,
         mistakes=_into_05(facts, videos),
         groups=len(facts["groups"]),
+        gone=f"{count_of(gone, 'video')} not there any more, and in no row." if gone else "",
     )
 
 

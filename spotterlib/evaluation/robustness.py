@@ -37,27 +37,36 @@ def measure_robustness(
     """Judge an evaluation's videos again after each kind of damage: one row a kind, the videos as they are first.
 
     manifest: where the videos lie; those of its rows that the evaluation has are damaged (`perturb_manifest`), their
-    faces found anew, scored, and judged at the same thresholds. Columns: name, kind, strength, found (mean share of
-    frames with the face), counts and figures as in `per_method`, and auc_change and fpr_change against the videos as
-    they are, the ends of their intervals as _low and _high (NaN under ten groups).
+    faces found anew, scored, and judged at the same thresholds. A video that is not there any more is in no row, also
+    not in that of the videos as they are. Columns: name, kind, strength, missing (how many are not there), found (mean
+    share of frames with the face), counts and figures as in `per_method`, and auc_change and fpr_change against the
+    videos as they are, the ends of their intervals as _low and _high (NaN under ten groups).
 
     Everything is kept in `out`, so that a stop costs nothing, and takes there some times the size of the videos.
-    progress: called with the share done, 0…1. Raises `DataError` when the evaluation has none of the manifest's videos.
+    progress: called with the share done, 0…1. Raises `DataError` when the evaluation has none of the manifest's videos,
+    or none of them is there.
     """
     scored = evaluation.scored
     rows = manifest.table[manifest.table["path"].isin(set(scored["path"]))]
     if rows.empty:
         raise DataError("The manifest has none of the evaluation's videos. Give the one that the faces were cached of.")
+    asked = len(rows)
+    if perturbations:
+        rows = _there(rows, Path(manifest.root))
+    missing = {"missing": asked - len(rows)}
     plain = tables.rounded(tables.complete(scored[scored["path"].isin(set(rows["path"]))]))
-    lines = [_line(plain, plain, evaluation) | {"name": UNTOUCHED, "kind": "", "strength": np.nan}]
+    lines = [_line(plain, plain, evaluation) | {"name": UNTOUCHED, "kind": "", "strength": np.nan} | missing]
     for number, how in enumerate(perturbations):
         damaged = perturb_manifest(replace(manifest, table=rows), output_path(out), how)
         table = cache_faces(damaged, damaged.root / "cache", workers=workers, device=evaluation.detector.device)
+        if (table["status"] == "missing").any():
+            raise DataError(f"Videos under {manifest.root} went away while they were damaged. Run it again.")
         judged = tables.rounded(tables.complete(score_cache(evaluation.detector, table)))
-        lines.append(_line(judged, plain, evaluation) | {"name": how.name, "kind": how.kind, "strength": how.strength})
+        about = {"name": how.name, "kind": how.kind, "strength": how.strength}
+        lines.append(_line(judged, plain, evaluation) | about | missing)
         if progress is not None:
             progress((number + 1) / len(perturbations))
-    first = ["name", "kind", "strength"]
+    first = ["name", "kind", "strength", "missing"]
     table = pd.DataFrame(lines)
     return table[first + [name for name in table if name not in first]]
 
@@ -90,6 +99,17 @@ def perturb_manifest(
         if progress is not None:
             progress((number + 1) / len(manifest.table))
     return replace(manifest, root=root)
+
+
+def _there(rows: pd.DataFrame, root: Path) -> pd.DataFrame:
+    """The rows whose videos are there. Raises `DataError` when none is."""
+    kept = rows[[(root / path).is_file() for path in rows["path"]]]
+    if kept.empty:
+        raise DataError(
+            f"Not one of the {len(rows)} videos is under {root} any more (the first: {rows['path'].iloc[0]}): there is "
+            "nothing to damage. Put them back, say where they are (Manifest.load(…, root=…)), or name no damage."
+        )
+    return kept
 
 
 def _line(judged: pd.DataFrame, plain: pd.DataFrame, evaluation: Evaluation) -> dict[str, Any]:

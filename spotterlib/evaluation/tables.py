@@ -43,6 +43,22 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
     return videos
 
 
+def there(table: pd.DataFrame) -> pd.DataFrame:
+    """The videos of a table whose files were there: of a missing one nothing was measured, and it is in no figure.
+
+    Raises `DataError` when all are missing.
+    """
+    if "status" not in table:
+        return table
+    kept = table[table["status"] != "missing"]
+    if len(table) and kept.empty:
+        raise DataError(
+            f"Not one of the {len(table)} videos is there (the first: {table['path'].iloc[0]}), so there is nothing to "
+            "measure. Put them back, or say where they are (Manifest.load(…, root=…)), and cache them again (02)."
+        )
+    return kept
+
+
 def rounded(videos: pd.DataFrame) -> pd.DataFrame:
     """Scores to six digits, so that the machine's last bits change no figure."""
     kept: dict[str, Any] = {name: videos[name].round(_DIGITS) for name in _NUMBERS}

@@ -38,9 +38,9 @@ from .cache_file import CODEC, opened, read_meta, write_faces
 from .find import cropping, find_faces
 from .tracks import MIN_USABLE, FaceTrack, VideoFaces
 
-STATUSES = ("ok", "several faces", "short", "no face", "unreadable")
+STATUSES = ("ok", "several faces", "short", "no face", "unreadable", "missing")
 """What became of a video: ok (one face), several faces (all kept, the main one first), short (a face, but in too
-few frames for a verdict), no face, unreadable."""
+few frames for a verdict), no face, unreadable, missing (there is no such file: nothing is known of it)."""
 
 BETWEEN = 2
 """Frames kept between every two of the detection grid: 24 → 70 a window, for random starts in training."""
@@ -69,8 +69,8 @@ def cache_faces(
     that was not. Any number of processes may work on one `out` at a time: they share the videos out, each done once.
     Other settings (windows, margin, detector, …) have a folder of their own in `out`; cache.csv is of the last run.
     workers: processes (joblib's backend, so a cluster's can be put under it: `joblib.parallel_config(backend="dask")`).
-    Raises `DataError` when the manifest is empty or `out` cannot be written, `SpotterError` for a device that there is
-    not.
+    Raises `DataError` when the manifest is empty, not one of its videos is there, or `out` cannot be written;
+    `SpotterError` for a device that is not there.
     """
     if manifest.table.empty:
         raise DataError("The manifest has no video to cache faces of.")
@@ -97,11 +97,21 @@ def cache_faces(
                     if progress is not None:
                         progress(len(rows) / len(paths))
     found = pd.DataFrame([rows[number] for number in range(len(paths))])
+    if (found["status"] == "missing").all():  # moved, or on a disk that is away: cache.csv stays as it was
+        raise DataError(f"{_nothing_under(manifest.root, paths)} {kept}")
     table = pd.concat([manifest.table.reset_index(drop=True), found], axis=1)
     kept = table.drop(columns="seconds")
     kept["file"] = [f"{folder.name}/{os.path.basename(file)}" if file else "" for file in kept["file"]]
     _write(place / "cache.csv", csv_text(kept))
     return table
+
+
+def _nothing_under(root: Path, paths: list[str]) -> str:
+    """That none of a manifest's videos is there, and what to do."""
+    return (
+        f"Not one of the {len(paths)} videos of the manifest is under {root} (the first: {paths[0]}). If they were "
+        "moved, say where they are: Manifest.load(…, root=…), or make the split anew (01)."
+    )
 
 
 @contextlib.contextmanager
@@ -163,6 +173,8 @@ def _cache_one(
                         write_faces(part, found, kept)
     except VideoError as error:
         row["reason"] = str(error)
+    except FileNotFoundError:
+        row |= {"status": "missing", "reason": f"{video} is not there. Put it back, and cache it again."}
     except OSError as error:
         row["reason"] = f"{video} cannot be looked at ({error.strerror}). Is it there, and may you read it?"
     else:

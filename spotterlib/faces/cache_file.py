@@ -80,6 +80,10 @@ def opened(file: str | os.PathLike[str]) -> Iterator[Mapping[str, np.ndarray]]:
     try:
         with np.load(file, allow_pickle=False) as arrays:
             yield arrays
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{file} is not there: the faces were cached and are gone. Run cache_faces (02) again."
+        ) from error
     except _DAMAGE as error:
         raise DataError(
             f"{file} is no whole face cache ({error}). Delete it and run cache_faces (02) again."

@@ -67,7 +67,13 @@ def plot_statuses(cache: pd.DataFrame, root: str | os.PathLike[str], each: int =
         shown = part.iloc[np.unique(np.linspace(0, len(part) - 1, min(each, len(part))).round().astype(int))]
         for axes, row in zip(line, shown.itertuples(), strict=False):
             picture = _portrait(row, Path(root))
-            _show(axes, picture, "no frame" if picture is None else "", _short(row.path, 24), _colour(row))
+            _show(
+                axes,
+                picture,
+                "not there" if row.status == "missing" else "no frame",
+                _short(row.path, 24),
+                _colour(row),
+            )
         _title(line, f"{status}: {count_of(len(part), 'video')}", INK)
     counts = [f"{(cache['status'] == status).sum():,} {status}" for status in there]
     _headline(figure, f"{count_of(len(cache), 'video')}: {', '.join(counts)}")
