@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "cache": ["cache_faces", "load_cache_table"],
         "cache_file": ["opened", "read_cache", "read_meta", "read_wide"],
         "crops": ["CROP", "MARGIN", "PADDING", "WIDE", "crop_box", "crop_face"],
-        "detect": ["detect_faces"],
+        "detect": ["detect_faces", "least_face"],
         "find": ["cropping", "find_faces"],
         "quality": ["count_statuses", "plot_faces", "plot_statuses", "plot_worst", "worst_detections"],
         "tracks": ["Detections", "FaceClip", "FaceTrack", "MIN_USABLE", "SMALLEST", "VideoFaces"],

@@ -21,6 +21,11 @@ MIN_CONFIDENCE = 0.9  # MTCNN's own .7 lets hands and patterns through
 _MIN_SIDE = 24  # px: MTCNN's pyramid needs more than its smallest face
 
 
+def least_face(width: int, height: int) -> float:
+    """Width in px of the smallest face that is looked for in a picture of so many px."""
+    return _LEAST_FACE / min(1.0, DETECT_SIDE / max(min(width, height), 1))
+
+
 def _detector(device: str, steps: int = 0):
     """facenet-pytorch's MTCNN, every face kept; its pyramid begins `steps` steps later than usual."""
     with _LOADING:

@@ -11,12 +11,13 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from ..base import CheckpointError, enough_memory, give_back, named_path, stoppable
-from ..faces import FRAMES, MIN_USABLE, SMALLEST, FaceTrack, VideoFaces, duration_of, find_faces
+from ..faces import FRAMES, MIN_USABLE, SMALLEST, FaceTrack, VideoFaces, duration_of, find_faces, least_face
 from ..metrics import combine_odds
 from ..model import Detector, load_checkpoint
 from .heatmap import explain_clips
 from .report import FaceResult, ScanReport, WindowResult
 from .scoring import windows_of
+from .told import against, unjudged
 
 
 def scan_video(
@@ -165,15 +166,15 @@ def _reason(
         # after a cut, or between the windows of a sampled video, nobody knows whether it is the same person
         some = "faces" if together == len(scored) else f"tracks of a face, at most {together} at a time,"
         said.append(f"{len(scored)} {some} were scored, and their number is allowed for")
-    windows = [w for face in scored[:1] for w in face.windows if w.probability is not None]
-    strongest = max(windows, key=lambda w: w.probability or 0.0, default=None)
-    if label != "FAKE" and strongest is not None and len(windows) > 1 and strongest.probability >= t_high:
-        said.append(
-            f"one of {len(windows)} windows, {strongest.start:.0f} to {strongest.end:.0f} s, looks forged on its own "
-            f"(p = {strongest.probability:.2f}): look at it"
-        )
+    if p is not None:
+        said += against(faces, found, label, t_low, t_high)
+    if p is not None or len(faces) > 1:
+        said += unjudged(faces, found)
     if found.coverage < 0.995:
         said.append(f"only {found.coverage:.0%} of the video was looked at, in {len(found.windows)} windows")
+    least = least_face(found.info.width, found.info.height)
+    if least > SMALLEST and (label == "REAL" or not faces):  # one that is large enough to be judged may have been there
+        said.append(f"faces less than {least:.0f} px wide were not looked for in a picture of this size")
     if len(found.times) < 0.9 * found.info.frames:
         said.append(f"the file is damaged: {len(found.times)} of its {_frames_of(found.info.frames)} can be decoded")
     text = "; ".join(said)

@@ -1,0 +1,124 @@
+"""What a verdict does not say by itself: which face or window speaks against it, and what was found and not judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..faces import MIN_USABLE, FaceTrack, VideoFaces
+from .report import FaceResult, WindowResult
+
+_NAMED = 3  # faces, or windows, named one by one; of more only the number is told
+
+
+def against(faces: Sequence[FaceResult], found: VideoFaces, label: str, t_low: float, t_high: float) -> list[str]:
+    """Faces and windows that would get another verdict by themselves than the video got, which is `label`.
+
+    faces: strongest first, so that the numbers are those of the report.
+    """
+    scored = [(number, face) for number, face in enumerate(faces, 1) if face.probability is not None]
+    whole = [(number, face) for number, face in scored if face.probability < t_high]
+    told = []
+    if label != "FAKE":
+        forged = [(number, face) for number, face in scored if face.probability >= t_high]
+        told += [
+            f"face {number} of {len(faces)}, {_where(face.track, found)}, looks forged on its own "
+            f"(p = {face.probability:.2f}): look at it"
+            for number, face in forged[:_NAMED]
+        ]
+        if len(forged) > _NAMED:
+            told.append(f"so do {len(forged) - _NAMED} more faces")
+        for number, face in whole:
+            told += _forged_windows(_scored(face), t_high, f" of face {number}" if len(scored) > 1 else "")
+    if label == "REAL":
+        told += _unsure([face.probability for _, face in scored], "face", t_low, t_high)
+        told += _unsure([w.probability for _, face in whole for w in _several(face)], "window", t_low, t_high)
+    if label == "FAKE":
+        real = sum(face.probability <= t_low for _, face in scored)
+        if real:
+            told.append(f"{real} of {len(scored)} scored faces {_look(real)} real on {_its(real)} own")
+        windows = _several(scored[0][1])
+        real = sum(w.probability <= t_low for w in windows)
+        if real:
+            who = " of face 1" if len(scored) > 1 else ""
+            told.append(f"{real} of {len(windows)} windows{who} {_look(real)} real on {_its(real)} own")
+    return told
+
+
+def unjudged(faces: Sequence[FaceResult], found: VideoFaces) -> list[str]:
+    """Faces without a score beside others that have one, and windows of a scored face in which there was too little."""
+    told = []
+    without = [face for face in faces if face.probability is None]
+    for face in without[:_NAMED]:
+        told.append(f"a face {_where(face.track, found)}, was found and not judged ({face.reason})")
+    if len(without) > _NAMED:
+        told.append(f"{len(without) - _NAMED} more faces were found and not judged")
+    for number, face in enumerate(faces, 1):
+        few = [w for w in face.windows if w.usable > 0 and w.probability is None]
+        if face.probability is None or not few:
+            continue
+        who = f"face {number}" if len(faces) > 1 else "the face"
+        spans = ", ".join(_span(w.start, w.end) for w in few[:_NAMED]) + (", …" if len(few) > _NAMED else "")
+        told.append(
+            f"in {len(few)} of {len(face.windows)} windows ({spans}) {who} was seen in fewer than {MIN_USABLE} frames "
+            "and not judged"
+        )
+    return told
+
+
+def _forged_windows(windows: Sequence[WindowResult], t_high: float, who: str) -> list[str]:
+    forged = sorted((w for w in windows if w.probability >= t_high), key=lambda w: -w.probability)
+    if len(windows) < 2 or not forged:
+        return []
+    if len(forged) == 1:
+        span = f"{forged[0].start:.0f} to {forged[0].end:.0f} s"
+        return [
+            f"one of {len(windows)} windows{who}, {span}, looks forged on its own (p = {forged[0].probability:.2f}): "
+            "look at it"
+        ]
+    spans = ", ".join(f"{w.start:.0f} to {w.end:.0f} s (p = {w.probability:.2f})" for w in forged[:_NAMED])
+    spans += ", …" if len(forged) > _NAMED else ""
+    return [f"{len(forged)} of {len(windows)} windows{who} look forged on their own, {spans}: look at them"]
+
+
+def _unsure(probabilities: Sequence[float], what: str, t_low: float, t_high: float) -> list[str]:
+    """How many of several lie between the thresholds."""
+    unsure = [p for p in probabilities if t_low < p < t_high]
+    if len(probabilities) < 2 or not unsure:
+        return []
+    are = "is" if len(unsure) == 1 else "are"
+    highest = f"p = {unsure[0]:.2f}" if len(unsure) == 1 else f"the highest p = {max(unsure):.2f}"
+    return [f"{len(unsure)} of {len(probabilities)} {what}s {are} undecided on {_its(len(unsure))} own ({highest})"]
+
+
+def _scored(face: FaceResult) -> list[WindowResult]:
+    return [window for window in face.windows if window.probability is not None]
+
+
+def _several(face: FaceResult) -> list[WindowResult]:
+    """The scored windows of a face, where one of them is not the face itself."""
+    windows = _scored(face)
+    return windows if len(windows) > 1 else []
+
+
+def _where(track: FaceTrack, found: VideoFaces) -> str:
+    """Where in the picture a face was, by thirds, and when."""
+    boxes, times = track.boxes[track.valid], track.times[track.valid]
+    middle = np.median((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0) / (found.info.width, found.info.height)
+    column, row = (int(np.clip(3 * share, 0, 2)) for share in middle)
+    names = ("left", "middle", "right")[column], ("upper", "middle", "lower")[row]
+    place = "in the middle" if names == ("middle", "middle") else f"at the {names[1]} {names[0]}"
+    return f"{place}, {_span(times[0], times[-1])}"
+
+
+def _span(start: float, end: float) -> str:
+    return f"{start:.1f} to {end:.1f} s"
+
+
+def _look(count: int) -> str:
+    return "looks" if count == 1 else "look"
+
+
+def _its(count: int) -> str:
+    return "its" if count == 1 else "their"

@@ -1,0 +1,147 @@
+"""What speaks against a verdict, and what was found and not judged, is told of every face and window."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from makers.face_clips import moving, stage, synthetic, write_clip
+from scipy.special import logit
+
+from spotterlib.evidence import export_page
+from spotterlib.faces import VideoFaces, find_faces
+from spotterlib.scan import ScanReport, scan_video, videos
+
+ALL = [True] * 24
+
+
+def placed(faces: VideoFaces, *middles: tuple[float, float]) -> VideoFaces:
+    """The faces of `synthetic` with their boxes of 20 px around these places of the picture, as shares of its sides."""
+    tracks = []
+    for track, (x, y) in zip(faces.tracks, middles, strict=True):
+        box = np.array([160 * x - 20, 160 * y - 20, 160 * x + 20, 160 * y + 20], np.float32)
+        tracks.append(replace(track, boxes=np.where(np.isfinite(track.boxes), box, np.nan).astype(np.float32)))
+    return replace(faces, tracks=tuple(tracks))
+
+
+@pytest.fixture
+def judged(monkeypatch, detector):
+    """A scan of made-up faces: `judged(faces, p of each window face by face)`, REAL up to .3, FAKE from .7 on."""
+
+    def scanned(faces: VideoFaces, *probabilities: float) -> ScanReport:
+        given = iter(probabilities)
+
+        def explain(_, clips, valid):
+            whole = np.float32([logit(next(given)) if valid.sum() >= 8 else 0.0])
+            return whole, np.where(valid, 0.0, np.nan).astype(np.float32), np.zeros((*valid.shape, 7, 7), np.float32)
+
+        monkeypatch.setattr(videos, "find_faces", lambda path, **_: faces)
+        monkeypatch.setattr(videos, "explain_clips", explain)
+        return scan_video("made-up.mp4", replace(detector, card=detector.card | {"thresholds": LIMITS}))
+
+    return scanned
+
+
+LIMITS = {"t_low": 0.3, "t_high": 0.7}
+
+
+def test_one_fake_face_of_nine_is_named(judged):
+    places = [((x + 0.5) / 3, (y + 0.5) / 3) for y in range(3) for x in range(3)]
+    faces = placed(synthetic(*[ALL] * 9, grid_only=True), *places)
+    scores = [0.05] * 9
+    scores[2] = 0.71
+    report = judged(faces, *scores)
+    assert report.label == "REAL"
+    told = "face 1 of 9, at the upper right, 0.0 to 1.8 s, looks forged on its own (p = 0.71): look at it"
+    assert told in report.reason and told in repr(report)
+    assert report.reason.startswith("9 faces were scored") and "undecided" not in report.reason
+    assert judged(faces, *[0.05] * 9).reason == "9 faces were scored, and their number is allowed for."
+
+
+def test_of_many_fake_faces_a_few_are_named_and_the_others_counted(judged):
+    faces = placed(synthetic(*[ALL] * 12, grid_only=True), *[(0.5, 0.5)] * 12)
+    report = judged(faces, *[0.71] * 5, *[0.02] * 7)
+    assert report.label == "UNDECIDED"
+    assert report.reason.count("looks forged on its own") == 3 and "so do 2 more faces" in report.reason
+
+
+def test_windows_of_every_face_are_looked_at(judged):
+    report = judged(long_faces(4, 2), *[0.05] * 4, 0.02, 0.72, 0.02, 0.02)
+    assert report.label == "REAL"
+    assert "one of 4 windows of face 1, 24 to 47 s, looks forged on its own (p = 0.72): look at it" in report.reason
+    report = judged(long_faces(6, 1), 0.02, 0.71, 0.02, 0.75, 0.02, 0.02)
+    assert report.label == "UNDECIDED"
+    told = "2 of 6 windows look forged on their own, 72 to 95 s (p = 0.75), 24 to 47 s (p = 0.71): look at them"
+    assert told in report.reason
+    report = judged(long_faces(4, 1), 0.02, 0.5, 0.02, 0.02)
+    assert report.label == "REAL" and report.reason == "1 of 4 windows is undecided on its own (p = 0.50)."
+    assert judged(long_faces(4, 1), *[0.02] * 4).reason == ""
+
+
+def long_faces(windows: int, faces: int) -> VideoFaces:
+    """Faces through windows of 24 frames, one a second."""
+    made = synthetic(*[[True] * 24 * windows] * faces, grid_only=True, windows=[n // 24 for n in range(24 * windows)])
+    times = np.arange(24.0 * windows)
+    tracks = tuple(replace(track, times=times) for track in made.tracks)
+    clips = tuple(replace(clip, times=times) for clip in made.clips)
+    spans = tuple((24.0 * n, 24.0 * n + 23) for n in range(windows))
+    info = replace(made.info, frames=len(times), duration=float(len(times)))
+    return replace(made, info=info, times=times, tracks=tracks, clips=clips, windows=spans)
+
+
+def test_what_speaks_against_fake_is_told_too(judged):
+    report = judged(synthetic(ALL, ALL, ALL, grid_only=True), 0.99, 0.1, 0.1)
+    assert report.label == "FAKE" and "2 of 3 scored faces look real on their own" in report.reason
+    report = judged(long_faces(3, 1), 0.99, 0.1, 0.5)
+    assert report.label == "FAKE" and report.reason == "1 of 3 windows looks real on its own."
+    assert judged(synthetic(ALL, grid_only=True), 0.99).reason == ""
+
+
+def test_a_face_that_comes_late_is_told(judged, tmp_path):
+    late = [False] * 18 + [True] * 6
+    report = judged(placed(synthetic(ALL, late, grid_only=True), (0.2, 0.5), (0.8, 0.9)), 0.1)
+    assert report.label == "REAL"
+    assert report.reason == (
+        "A face at the lower right, 1.4 to 1.8 s, was found and not judged (seen in at most 6 frames of a window; 8 "
+        "are needed)."
+    )
+    assert report.reason in json.dumps(report.to_dict())
+    nobody = judged(placed(synthetic(late, late, grid_only=True), (0.2, 0.5), (0.8, 0.9)))
+    assert nobody.reason.count("was found and not judged") == 2 and nobody.label == "UNDECIDED"
+
+
+def test_a_small_face_beside_a_large_one_is_told(judged):
+    faces = synthetic(ALL, ALL, grid_only=True)
+    small = np.where(np.isfinite(faces.tracks[1].boxes), np.float32([100, 10, 128, 38]), np.nan).astype(np.float32)
+    report = judged(replace(faces, tracks=(faces.tracks[0], replace(faces.tracks[1], boxes=small))), 0.1)
+    assert "A face at the upper right, 0.0 to 1.8 s, was found and not judged (a face 28 px wide; 32 are needed)" in (
+        report.reason
+    )
+
+
+def test_a_window_with_too_little_of_a_face_is_told(judged):
+    long = long_faces(3, 1)
+    trust = long.tracks[0].confidences.copy()
+    trust[29:48] = 0
+    boxes = np.where(trust[:, None] > 0, long.tracks[0].boxes, np.nan)
+    valid = trust > 0
+    track = replace(long.tracks[0], confidences=trust, boxes=boxes)
+    report = judged(replace(long, tracks=(track,), clips=(replace(long.clips[0], valid=valid),)), 0.1, 0.1)
+    assert report.reason == (
+        "In 1 of 3 windows (24.0 to 47.0 s) the face was seen in fewer than 8 frames and not judged."
+    )
+
+
+def test_a_face_too_small_to_be_looked_for_is_no_surprise(detector, tmp_path, judged):
+    """Of 1080 lines MTCNN sees 360: it knows no face under 60 px, as a webcam's beside a large speaker."""
+    times = np.arange(9) / 12
+    still = np.full((9, 2), 8.0)
+    small = (moving("p07", times, 100, seed=1), np.tile([1500.0, 600.0], (9, 1)))
+    write_clip(tmp_path / "call.mp4", stage((1920, 1080), 9, (moving("p01", times, 700), still), small))
+    faces = find_faces(tmp_path / "call.mp4")
+    report = judged(faces, *[0.1] * len(faces.tracks))
+    assert report.label == "REAL" and "faces less than 60 px wide were not looked for" in report.reason.lower()
+    page = export_page(report, tmp_path / "page.html").read_text()
+    assert "less than 60 px wide" in page
