@@ -11,7 +11,6 @@ from makers.report_factory import make_report, make_video
 from spotterlib.base import ROOT, WriteError, own_name
 from spotterlib.evidence import export_page, predict_with_diagnostics, write_diagnostic_video
 from spotterlib.evidence.boxes import ScanBox
-from spotterlib.scan import videos
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def test_two_videos_of_one_name_have_two_results(clone, namesakes):
 
 
 def test_whoever_names_results_names_them_so(clone, namesakes, monkeypatch, detector):
-    monkeypatch.setattr(videos, "scan_video", lambda path, **_: make_report(Path(path)))
+    monkeypatch.setattr("spotterlib.scan.scan_video", lambda path, **_: make_report(Path(path)))
     predicted = [predict_with_diagnostics(video, detector)[2] for video in namesakes]
     assert len(set(predicted)) == 2
     box = ScanBox()
