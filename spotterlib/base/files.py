@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DataError, writing
+from .paths import named_path
 
 
 @contextlib.contextmanager
@@ -22,7 +23,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Raises `WriteError` where nothing can be written.
     """
-    final = Path(path)
+    final = named_path(path)
     with writing(final):
         final.parent.mkdir(parents=True, exist_ok=True)
         # a short name of its own (a name of 250 characters has no room for a suffix), the ending kept for encoders

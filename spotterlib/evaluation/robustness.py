@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..base import DataError, VideoError, atomic_path, output_path
+from ..base import DataError, VideoError, atomic_path, named_path, output_path
 from ..data import Manifest
 from ..faces import cache_faces
 from ..metrics import auc, bootstrap_intervals, decisions
@@ -84,7 +84,7 @@ def perturb_manifest(
     video that cannot be read is copied as it is, so that it fails there as it does here and is counted; one that is
     missing stays missing. progress: called with the share done, 0…1. Raises `VideoError` when one cannot be written.
     """
-    root = output_path(Path(out) / re.sub(r"[^0-9a-z.]+", "-", f"{how.kind} {how.strength:.4g} seed {seed}"))
+    root = output_path(named_path(out) / re.sub(r"[^0-9a-z.]+", "-", f"{how.kind} {how.strength:.4g} seed {seed}"))
     for number, name in enumerate(manifest.table["path"]):
         source, target = Path(manifest.root) / name, root / name
         if source.is_file() and not (target.exists() and target.stat().st_mtime_ns > source.stat().st_mtime_ns):

@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..base import DataError, VideoError, output_path, writing
+from ..base import DataError, VideoError, named_path, output_path, writing
 from .read import iterate_frames, probe_video
 from .write import transcode_frames, write_video
 
@@ -168,7 +168,7 @@ def perturb_video(path: str | os.PathLike[str], out: str | os.PathLike[str], how
     and the file's name alone. A relative `out` lies under the clone; returns its path. Raises `VideoError` when the
     video cannot be read or `out` not be written.
     """
-    source, final = Path(path), output_path(out)
+    source, final = named_path(path), output_path(out)
     fps = probe_video(source).fps
     rng = np.random.default_rng([seed, zlib.crc32(source.name.encode("utf-8", "surrogateescape"))])
     if final.exists() and os.path.samefile(source, final):

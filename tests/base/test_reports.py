@@ -23,7 +23,7 @@ from spotterlib.faces import cache_faces, detect_faces, find_faces
 from spotterlib.model import load_checkpoint
 from spotterlib.notebook import setup
 from spotterlib.scan import scan_folder, scan_video, score_cache
-from spotterlib.video import write_video
+from spotterlib.video import PERTURBATIONS, perturb_video, write_video
 
 MISSING = ["cuda:99", "gpu", "meta", "", "CPU"] + ["mps"] * (not torch.backends.mps.is_available())
 
@@ -68,6 +68,8 @@ def test_what_is_no_path_is_said(path, tmp_path, checkpoint):
         lambda: build_manifest(path),
         lambda: scan_video(path, checkpoint),
         lambda: write_video(path, [], 12),
+        lambda: write_json(path, {}),
+        lambda: perturb_video(path, tmp_path / "a.mp4", PERTURBATIONS[0]),
         lambda: cache_faces(manifest_of(tmp_path, "a.mp4"), path),
     ]
     if path is not None:  # which stands for the checkpoint that is shipped
