@@ -38,7 +38,16 @@ def stoppable(work: str, kept: str) -> Iterator[None]:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-_NO_MEMORY = ("allocate memory", "out of memory", "Insufficient memory", "bad_alloc", "bad allocation", "new thread")
+_NO_MEMORY = (
+    "allocate memory",
+    "out of memory",
+    "Insufficient memory",
+    "bad_alloc",
+    "bad allocation",
+    "new thread",
+    "ALLOC_FAILED",
+)
+_GPUS = ("CUDA", "CUDNN", "CUBLAS", "MPS", "HIP")  # what names a GPU in torch's words
 
 
 @contextlib.contextmanager
@@ -54,7 +63,7 @@ def enough_memory(work: str) -> Iterator[None]:
         if not (short or refused or isinstance(found, MemoryError)):
             raise
         remedy = "Close other programs, use fewer workers or smaller batches, or a machine with more."
-        if type(found).__name__ == "OutOfMemoryError":  # torch's, of a GPU alone
+        if short and any(name in str(found) for name in _GPUS):
             remedy = (
                 "It is the GPU's that is full: close what else uses it, take smaller batches, fewer or shorter clips, "
                 'or device="cpu".'

@@ -94,9 +94,23 @@ def test_a_name_that_is_too_long_is_refused_at_once(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_gpu_is_an_error_with_a_remedy():
+@pytest.mark.parametrize(
+    "told",
+    [
+        torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 18.13 GB)"),
+    ],
+)
+def test_a_full_gpu_is_an_error_with_a_remedy(told):
     with (
         pytest.raises(SpotterError, match=r"The scan of a\.mp4 needs more memory.*GPU.*device=\"cpu\""),
         enough_memory("The scan of a.mp4"),
     ):
-        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        raise told
+
+
+def test_a_full_machine_is_no_full_gpu():
+    with pytest.raises(SpotterError, match=r"needs more memory.*fewer workers") as told, enough_memory("It"):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+    assert "GPU" not in str(told.value)
