@@ -127,6 +127,7 @@ def _scan_all(
             progress((len(videos) - len(left) + done) / len(videos))
     if progress is not None and not left:
         progress(1.0)
+    journal.name_root()
     return [others[key] if key in others else journal.rows[key] for key in keys]
 
 

@@ -24,12 +24,13 @@ class Journal:
     def __init__(self, file: TextIO, root: Path) -> None:
         self.file, self.root = file, str(root)
         self.rows: dict[str, dict] = {}
+        self.named = False  # whether the file tells its root
         file.seek(0)
         text = file.read()
         for line in text.split("\n"):
             try:
                 entry = json.loads(line)
-                key, row = entry["key"], dict.fromkeys(_COLUMNS) | entry["row"]
+                key, row = entry.get("key"), dict.fromkeys(_COLUMNS) | entry.get("row", {})
                 of = entry.get("root") or _root_of(key, row["path"])
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 continue
@@ -38,15 +39,26 @@ class Journal:
                     f"{file.name} is of another folder, {shortened(str(of))}, and this one is {self.root}. Give "
                     "another out= for it; or move that file away, and all of this one's videos are scanned."
                 )
-            self.rows[key] = row
+            self.named = True
+            if "row" in entry:
+                self.rows[key] = row
         if text and not text.endswith("\n"):  # cut short
             file.write("\n")
 
     def add(self, key: str, row: dict) -> None:
         """Keep a finished row."""
         self.rows[key] = row
-        self.file.write(json.dumps({"key": key, "root": self.root, "row": row}) + "\n")
+        self._write({"key": key, "root": self.root, "row": row})
+
+    def name_root(self) -> None:
+        """See that the file tells its root, though not one row may be worth keeping."""
+        if not self.named:
+            self._write({"root": self.root})
+
+    def _write(self, entry: dict) -> None:
+        self.file.write(json.dumps(entry) + "\n")
         self.file.flush()
+        self.named = True
 
 
 def _root_of(key: str, path: str) -> str:

@@ -112,6 +112,16 @@ def test_another_folder_is_another_table(root, looked, detector, tmp_path, small
     assert scan_folder(root / "deep", tmp_path / "other", detector)["path"].tolist() == ["b.mp4"]
 
 
+def test_a_folder_of_which_nothing_can_be_read_keeps_its_table(tmp_path, detector, root):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "text.mp4").write_text("no video")
+    for _ in range(2):
+        assert scan_folder(tmp_path / "bad", tmp_path / "out", detector)["status"].tolist() == ["failed"]
+    with pytest.raises(DataError, match="is of another folder"):
+        scan_folder(root, tmp_path / "out", detector)
+    assert len((tmp_path / "out" / "scans.jsonl").read_text().splitlines()) == 1
+
+
 @pytest.mark.parametrize("name", ["a.mp4", "deep/b.mp4", "a|b.mp4"])
 def test_a_journal_of_before_is_read_or_refused(root, looked, detector, tmp_path, small, name):
     shutil.copy(small, root / name) if name == "a|b.mp4" else None
