@@ -8,7 +8,7 @@ import os
 import re
 from pathlib import Path
 
-from .errors import DataError, NotReadyError, writing
+from .errors import DataError, NotReadyError, WriteError, writing
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 """The clone that this package lies in: relative outputs land under it, whatever the working directory is."""
@@ -32,14 +32,25 @@ def named_path(path: str | os.PathLike[str]) -> Path:
 def find_input(path: str | os.PathLike[str]) -> Path:
     """The file or folder a user named: absolute, or relative to the working directory, else to the clone.
 
-    Returns an absolute path. Raises `DataError` that names both places when neither has it.
+    Returns an absolute path. Raises `DataError` that names both places when neither has it, and for an address (of the
+    web, say): nothing is downloaded here.
     """
     asked = named_path(path)
     for candidate in [asked] if asked.is_absolute() else [Path.cwd() / asked, ROOT / asked]:
         if os.path.lexists(candidate):
             return Path(os.path.abspath(candidate))
+    if _is_address(path):
+        raise DataError(
+            f"{os.fspath(path)} is an address, and only files are read. Download it first (in a browser, or with "
+            "yt-dlp), then give the path of the file."
+        )
     where = str(asked) if asked.is_absolute() else f"{asked} (looked in {Path.cwd()} and {ROOT})"
     raise DataError(f"There is nothing at {where}. Check the spelling, or give the whole path.")
+
+
+def _is_address(path: str | os.PathLike[str]) -> bool:
+    """Whether a text is an address of the web or a server (`https://…`, which a `Path` makes `https:/…` of)."""
+    return re.match(r"[a-z][a-z0-9+.-]+:/|(www\.[^/]+|youtu\.be|youtube\.com)/", os.fspath(path), re.I) is not None
 
 
 def output_path(path: str | os.PathLike[str]) -> Path:
@@ -48,6 +59,8 @@ def output_path(path: str | os.PathLike[str]) -> Path:
     Raises `WriteError` where it cannot be made, or no file can have that name.
     """
     asked = named_path(path)
+    if _is_address(path):
+        raise WriteError(f"{os.fspath(path)} is an address, and results go to files. Give a path, and send it on then.")
     place = asked if asked.is_absolute() else ROOT / asked
     with writing(place):
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,8 @@ import os
 import re
 
 from ..base import parse_json, read_text
+from .csv_head import csv_mark
+from .fakeavceleb import read_fakeavceleb
 from .rows import (
     CELEB,
     CELEB_FAKE,
@@ -63,6 +65,29 @@ def _ffpp_official(tree: Tree, found: Found) -> dict[str, str]:
     return official
 
 
+def _ffpp_tables(tree: Tree, found: Found) -> None:
+    """The tables of the flat mirror (`csv/FF++_Metadata.csv`, `csv/Deepfakes.csv`, …): what they list and is not here.
+
+    They say nothing of a video that its folder does not. Most people have a part of the set: one line a table.
+    """
+    for path in tree.others:
+        if path.lower().endswith(".csv"):
+            try:
+                with open(tree.root / path, encoding="utf-8-sig", errors="replace", newline="") as file:
+                    mark, _ = csv_mark(file)
+                    reader = csv.DictReader(file, delimiter=mark)
+                    if {"File Path", "Label"} <= set(reader.fieldnames or ()):
+                        base = path.rpartition("/")[0].rpartition("/")[0]
+                        listed = {f"{base}/{row['File Path']}".lstrip("/") for row in reader}
+                        found.used.add(path)
+                        here = listed & {row[0] for row in found.rows}
+                        if len(here) < len(listed):
+                            problem = f"it lists {len(listed)} videos, of which {len(here)} are here"
+                            found.problems.append((path, problem))
+            except (OSError, csv.Error) as error:
+                found.problems.append((path, f"it cannot be read as a CSV ({error})"))
+
+
 def read_ffpp(tree: Tree) -> Found:
     """FaceForensics++: the official tree or the flat mirror, any subset, with the actors of DeepFakeDetection.
 
@@ -100,6 +125,7 @@ def read_ffpp(tree: Tree) -> Found:
     found.rows = [(*row[:-1], masks.get((row[3], stem_of(row[0])), "") if row[1] else "") for row in found.rows]
     lone = [path for (method, stem), path in masks.items() if not method or (method, stem) not in named]
     found.problems += [(path, "a mask without its fake") for path in lone]
+    _ffpp_tables(tree, found)
     if found.rows and not official:
         found.notes.append("No splits/train.json, val.json, test.json here: pairs are taken from the file names.")
     return found
@@ -169,7 +195,8 @@ def dfdc_csvs(tree: Tree, found: Found) -> dict[str, list[dict[str, str]]]:
         if path.lower().endswith(".csv"):
             try:
                 with open(tree.root / path, encoding="utf-8-sig", errors="replace", newline="") as file:
-                    reader = csv.DictReader(file, skipinitialspace=True)
+                    mark, _ = csv_mark(file)
+                    reader = csv.DictReader(file, skipinitialspace=True, delimiter=mark)
                     reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
                     if {"filename", "label"} <= set(reader.fieldnames):
                         tables[path] = list(reader)
@@ -245,7 +272,7 @@ def read_dfdc(tree: Tree) -> Found:
     return found
 
 
-READERS = {"ffpp": read_ffpp, "celebdf": read_celeb, "dfdc": read_dfdc}
+READERS = {"ffpp": read_ffpp, "celebdf": read_celeb, "dfdc": read_dfdc, "fakeavceleb": read_fakeavceleb}
 
 
 def _split_in(path: str) -> str:

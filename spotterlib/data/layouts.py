@@ -1,11 +1,12 @@
-"""Which layout a folder of videos has, and what folders' names say of the videos in them."""
+"""Which layouts a folder of videos may have, and what folders' names say of the videos in them."""
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
 from ..base import DataError
+from .csv_head import csv_names
+from .fakeavceleb import FAKE_AV_FOLDERS
 from .known_sets import dfdc_csvs, is_dfdc_json
 from .rows import METHODS, PATH_NAMES, SPLIT_NAMES, UNKNOWN, Found, compression_of
 from .walk import Tree, folders_of
@@ -39,37 +40,34 @@ def read_folders(folder: str) -> tuple[int | None, str, str, str]:
 
 def _lists_paths(tree: Tree, path: str) -> bool:
     """Whether a CSV's first line names a column of paths; a data set may come with a metadata.csv of another kind."""
-    with open(tree.root / path, encoding="utf-8-sig", errors="replace") as file:
-        return bool(PATH_NAMES & {name.strip(' \n"') for name in re.split(r"[,;\t]", file.readline().lower())})
+    return bool(PATH_NAMES & set(csv_names(tree.root / path)))
 
 
-def detect_layout(tree: Tree) -> str:
-    """Which layout a tree has: "ffpp", "celebdf", "dfdc" or "plain". Raises `DataError` for none or several."""
+def possible_layouts(tree: Tree) -> list[str]:
+    """The layouts that a tree has signs of, known data sets before "plain". Raises `DataError` for none."""
     names = {name for path in (*tree.videos, *tree.others) for name in folders_of(path.rpartition("/")[0])}
     beside = [path for path in tree.others if path.lower() == "metadata.csv"]
     if any(_lists_paths(tree, path) for path in beside):
-        return "plain"
+        return ["plain"]
     jsons = [path for path in tree.others if path.rpartition("/")[2].lower() == "metadata.json"]
     signs = {
         "ffpp": {"manipulated_sequences", "original_sequences"} & names,
         "celebdf": {"celeb-real", "youtube-real", "celeb-synthesis"} & names,
         "dfdc": any(is_dfdc_json(tree, path) for path in jsons),
+        "fakeavceleb": FAKE_AV_FOLDERS.keys() & names,
     }
     layouts = [layout for layout, sign in signs.items() if sign]
-    if len(layouts) > 1:
-        raise DataError(
-            f"{tree.root} holds more than one data set ({', '.join(layouts)}). Make a manifest of each one."
-        )
-    if layouts:
-        return layouts[0]
-    if names & METHODS.keys() and not {"real", "fake"} & names:
-        return "ffpp"
+    if not layouts and names & METHODS.keys() and not {"real", "fake"} & names:
+        layouts = ["ffpp"]
     if names & (REAL_FOLDERS | FAKE_FOLDERS) or beside:
-        return "plain"
-    if dfdc_csvs(tree, Found()):
-        return "dfdc"
+        layouts.append("plain")
+    if not layouts and dfdc_csvs(tree, Found()):
+        layouts = ["dfdc"]
+    if layouts:
+        return layouts
     raise DataError(
         f"{tree.root} has no layout known here ({len(tree.videos)} videos under it). Put videos into real/ and fake/, "
         "add a metadata.csv with the columns path and label, or give the folder that holds original_sequences/ "
-        "(FaceForensics++), Celeb-real/ (Celeb-DF) or the DFDC parts with their metadata.json."
+        "(FaceForensics++), Celeb-real/ (Celeb-DF), RealVideo-RealAudio/ (FakeAVCeleb) or the DFDC parts with their "
+        "metadata.json."
     )

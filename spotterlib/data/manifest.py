@@ -13,13 +13,13 @@ from typing import Any
 import pandas as pd
 
 from ..base import ROOT, DataError, atomic_path, find_input, output_path, read_json, shortened, write_csv, write_json
-from .known_sets import READERS
-from .layouts import detect_layout, read_folders
+from .choosing import read_tree
+from .fakeavceleb import is_fakeavceleb_csv
 from .rows import COLUMNS, Found
-from .tables import LABELS, clean_paths, complete_table, read_csv
-from .walk import EMPTY, Tree, file_problem, other_problems, walk_tree
+from .tables import complete_table, read_csv
+from .walk import EMPTY, file_problem, other_problems, walk_tree
 
-LAYOUTS = ("auto", "ffpp", "celebdf", "dfdc", "plain", "csv")
+LAYOUTS = ("auto", "ffpp", "celebdf", "dfdc", "fakeavceleb", "plain", "csv")
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +110,9 @@ def build_manifest(root: str | os.PathLike[str], layout: str = "auto") -> Manife
     """Make the table of all videos under a folder, or of those in a CSV, without opening, copying or moving one.
 
     layout: "ffpp" (FaceForensics++: official tree or flat mirror, any subset, DFD actors), "celebdf" (Celeb-DF v2),
-    "dfdc", "plain" (real/ and fake/ at any depth, with an optional metadata.csv at the top: path, label, method, group,
-    ids, mask, …), "csv" (`root` is a CSV file with path and label, paths relative to its folder), or "auto".
+    "dfdc", "fakeavceleb", "plain" (real/ and fake/ at any depth, with an optional metadata.csv at the top: path, label,
+    method, group, ids, mask, …), "csv" (`root` is a CSV file with path and label, paths relative to its folder or the
+    one above), or "auto": of those that the folder has signs of the one that lists most.
 
     A file that is unknown, unreadable or misnamed is a row of the report. An empty file keeps its row in the table and
     is in the report too. Folders named train, val and test fill the column split, except in DFDC.
@@ -120,18 +121,20 @@ def build_manifest(root: str | os.PathLike[str], layout: str = "auto") -> Manife
     place = find_input(root)
     if layout not in LAYOUTS:
         raise DataError(f"There is no layout {layout!r}. Choose one of: {', '.join(LAYOUTS)}.")
+    if place.suffix.lower() == ".csv" and place.is_file() and is_fakeavceleb_csv(place):
+        place = place.parent  # it names folders and files apart, which its reader joins
     if place.is_dir() and layout != "csv":
         tree = walk_tree(place)
-        layout = detect_layout(tree) if layout == "auto" else layout
-        found = {**READERS, "plain": _read_plain}[layout](tree)
+        layout, found = read_tree(tree, layout)
         problems = [*tree.problems, *found.problems]
         told = found.used | {path for path, _ in found.problems}
         problems += other_problems([path for path in tree.others if path not in told])
         raw = pd.DataFrame(found.rows, columns=list(COLUMNS)) if isinstance(found.rows, list) else found.rows
         base, source = place, str(place)
     elif place.is_file() and layout in ("auto", "csv") and place.suffix.lower() in (".csv", ".tsv", ".txt"):
-        layout, found, problems, base, source = "csv", Found(), [], place.parent, str(place)
+        layout, found, problems, source = "csv", Found(), [], str(place)
         raw = read_csv(place)
+        base = _folder_of(raw["path"], place)
     else:
         raise DataError(f"{place} is no folder of videos and no CSV for the layout {layout!r}. Give either.")
     table, bad = complete_table(raw, base, source, names=found.notes, folder_splits=layout != "dfdc")
@@ -149,6 +152,13 @@ def build_manifest(root: str | os.PathLike[str], layout: str = "auto") -> Manife
     return Manifest(base, table, _report(sorted(set(problems))), settings)
 
 
+def _folder_of(paths: pd.Series, source: Path) -> Path:
+    """The folder that a CSV's paths are relative to: its own, or the one above (FaceForensics++'s lie in `csv/`)."""
+    names = [name.replace("\\", "/") for name in paths if "\0" not in name and name]
+    folders = (source.parent, source.parent.parent)
+    return next((folder for folder in folders if any(os.path.lexists(folder / name) for name in names)), folders[0])
+
+
 def _look(table: pd.DataFrame, root: Path) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
     """Leave out rows of a CSV that are listed again or whose file is not there."""
     again = table["path"].duplicated()
@@ -157,49 +167,6 @@ def _look(table: pd.DataFrame, root: Path) -> tuple[pd.DataFrame, list[tuple[str
     states = pd.Series([file_problem(root / path) for path in table["path"]], index=table.index, dtype="str")
     problems += list(zip(table.loc[states != "", "path"], states[states != ""], strict=True))
     return table[states.isin(["", EMPTY])].reset_index(drop=True), problems
-
-
-def _read_plain(tree: Tree) -> Found:
-    """real/ and fake/ at any depth; a metadata.csv at the top adds to what the folders say, or stands in for them."""
-    found = Found()
-    videos = [path for path in tree.videos if not {"mask", "masks"} & set(path.lower().split("/")[:-1])]
-    table = pd.DataFrame({"path": pd.Series(videos, dtype="str")})
-    beside = next((path for path in tree.others if path.lower() == "metadata.csv"), None)
-    if beside:
-        found.used.add(beside)
-        listed = read_csv(tree.root / beside)
-        for column in {"path", "mask"} & set(listed):
-            listed[column] = clean_paths(listed[column], tree.root, str(tree.root / beside))
-        again = listed["path"].duplicated() & (listed["path"] != "")
-        found.problems += [
-            (path, f"listed again in {beside}: its first line was taken") for path in listed["path"][again]
-        ]
-        listed = listed[~again]
-        there = set(tree.videos)
-        absent = sorted(set(listed["path"]) - there - {path for path, _ in tree.problems} - {""})
-        found.problems += [(path, f"listed in {beside}, but there is no such video") for path in absent]
-        unnamed = int((listed["path"] == "").sum())
-        found.problems += [(beside, f"{unnamed} lines name no file")] if unnamed else []
-        table = listed[listed["path"].isin(there)].merge(table, on="path", how="outer").fillna("")
-        if "mask" in table:
-            files = there | set(tree.others)
-            lost = (table["mask"] != "") & ~table["mask"].isin(files)
-            found.problems += [(p, f"its mask {m} is not there") for p, m in table.loc[lost, ["path", "mask"]].values]
-            table["mask"] = table["mask"].mask(lost, "")
-            found.used |= set(table["mask"]) - {""}
-            table = table[~table["path"].isin(found.used)].reset_index(drop=True)  # a mask may lie beside its video
-    labels = pd.Series([read_folders(path.rpartition("/")[0])[0] for path in table["path"]], dtype="float64")
-    given = table["label"].str.strip().str.lower() if "label" in table else pd.Series("", index=table.index)
-    against = (given != "") & labels.notna() & (given.map(LABELS) != labels) & given.isin(LABELS)
-    why = f"{beside} gives it the other label than its folder: left out until one is mended"
-    found.problems += [(path, why) for path in table["path"][against]]
-    nowhere = (given == "") & labels.isna()
-    found.problems += [(path, "not under real/ or fake/, or under both") for path in table["path"][nowhere]]
-    found.rows = table[~(against | nowhere)]
-    spoken_for = found.used | set(table["path"])
-    stray = [path for path in tree.videos if path not in spoken_for]
-    found.problems += [(path, "a mask that no line of metadata.csv names") for path in stray]
-    return found
 
 
 def _report(problems: list[tuple[str, str]]) -> pd.DataFrame:

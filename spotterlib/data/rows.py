@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 COLUMNS = ("path", "label", "dataset", "method", "compression", "group", "ids", "split", "official_split", "mask")
 FFPP, DFD, CELEB, DFDC = "FaceForensics++", "DeepFakeDetection", "Celeb-DF v2", "DFDC"
+FAKE_AV = "FakeAVCeleb"
 METHODS = {
     name.lower(): name
     for name in ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter", "DeepFakeDetection")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..base import DataError, from_cells, shortened
+from .csv_head import csv_mark
 from .layouts import read_folders
 from .rows import COLUMNS, METHODS, PATH_NAMES, SCHEMES
 from .walk import stem_of
@@ -23,22 +24,22 @@ _SPLITS = {"training": "train", "valid": "val", "validation": "val", "dev": "val
 def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     """A CSV as text, column names in lower case, anyone's names of the path column understood.
 
-    Comma, semicolon or tab by its first line. What `write_csv` changed for spreadsheets is as it was. Raises
-    `DataError` when it cannot be read or names no path.
+    Comma, semicolon or tab by its first line, or what Excel's line `sep=;` says. What `write_csv` changed for
+    spreadsheets is as it was. Raises `DataError` when it cannot be read or names no path.
     """
     try:
         if os.path.lexists(path) and not os.path.isfile(path):
             raise OSError("it is no ordinary file")  # who reads a pipe waits for ever
         with open(path, encoding="utf-8-sig") as file:
-            mark = max(",;\t", key=file.readline().count)
-            file.seek(0)
+            mark, before = csv_mark(file)
             names = next((row for row in csv.reader(file, delimiter=mark) if "".join(row).strip()), [])
         if len(names) > _MOST_COLUMNS:  # over hundreds of thousands pandas sits for hours
             raise ValueError(f"it has {len(names)} columns, and at most {_MOST_COLUMNS} are read")
         # the line of names as a row: where another line is longer, pandas would take its first field for a number
         table = pd.read_csv(
-            path, sep=mark, header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True
-        )
+            path, sep=mark, header=None, skiprows=before, dtype=str, keep_default_na=False, encoding="utf-8-sig",
+            skipinitialspace=True,
+        )  # fmt: skip
     except (OSError, ValueError, csv.Error) as error:
         why = " ".join(str(error).split())
         raise DataError(f"{path} cannot be read as a CSV ({why}). Save it as UTF-8 with a line of names.") from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..base import ROOT, CheckpointError, enough_memory, file_sha256, named_path, pick_device
+from ..base import CheckpointError, DataError, enough_memory, file_sha256, find_input, pick_device
 from .checkpoints import DEFAULT_CHECKPOINT, check_size, fill, read_card, read_tensors
 from .folding import fold
 from .network import SpotterNet, normalise
@@ -93,11 +93,12 @@ def load_checkpoint(path: str | os.PathLike[str] | None = None, device: str = "a
     executed.
     """
     chosen = pick_device(device)
-    place = named_path(path) if path is not None else DEFAULT_CHECKPOINT
-    if not place.is_absolute() and not place.exists():
-        place = ROOT / place
+    remedy = "Give the path of a .safetensors file, or train one (03)."
+    try:
+        place = find_input(path) if path is not None else DEFAULT_CHECKPOINT
+    except DataError as error:
+        raise CheckpointError(f"There is no checkpoint: {error} {remedy}") from error
     if not place.is_file():
-        remedy = "Give the path of a .safetensors file, or train one (03)."
         raise CheckpointError(f"There is no checkpoint at {place}. {remedy}")
     if place.suffix != ".safetensors":
         raise CheckpointError(f"{place} is not a .safetensors file; Spotter reads no pickles. Convert it first.")

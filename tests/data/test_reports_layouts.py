@@ -1,0 +1,223 @@
+"""Data sets and tables that people of other tools reported: stray folders, Excel, FakeAVCeleb, addresses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from spotterlib.base import CheckpointError, DataError, VideoError, WriteError, find_input, output_path
+from spotterlib.data import Manifest, audit_split, build_manifest, split_by_group
+from spotterlib.model import load_checkpoint
+from spotterlib.scan import scan_folder, scan_video
+from spotterlib.video import probe_video
+
+
+def make(root: Path, *paths: str) -> Path:
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(b"x")
+    return root
+
+
+def problems(manifest: Manifest) -> dict[str, str]:
+    return dict(manifest.report.itertuples(index=False))
+
+
+def labels(manifest: Manifest) -> dict[str, int]:
+    return dict(zip(manifest.table["path"], manifest.table["label"], strict=True))
+
+
+# --- layouts ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stray", ["youtube-real/clip.mp4", "youtube-real/00170.mp4", "Celeb-real/id0_0000.mp4"])
+def test_a_stray_folder_does_not_decide_the_layout(tmp_path, stray):
+    make(tmp_path, *(f"REAL/r{k}.mp4" for k in range(4)), *(f"FAKE/f{k}.mp4" for k in range(4)), stray)
+    manifest = build_manifest(tmp_path)
+    assert manifest.settings["layout"] == "plain"
+    assert len(manifest.table) == 9 and manifest.table["label"].sum() == 4
+    assert any("Read as plain folders, 9 of 9 videos" in note and "Celeb-DF v2" in note for note in manifest.notes)
+
+
+def test_a_known_data_set_keeps_its_reader_beside_a_few_other_videos(tmp_path):
+    reals = [f"Celeb-real/id{k}_0000.mp4" for k in range(20)]
+    fakes = [f"Celeb-synthesis/id{k}_id{k + 1}_0000.mp4" for k in range(19)]
+    make(tmp_path, *reals, *fakes, "real/mine.mp4")
+    manifest = build_manifest(tmp_path)
+    assert manifest.settings["layout"] == "celebdf" and len(manifest.table) == 39
+    assert "in no folder of Celeb-DF" in problems(manifest)["real/mine.mp4"]
+    assert any("as plain folders 40 (layout plain)" in note for note in manifest.notes)
+
+
+def test_a_whole_known_data_set_has_nothing_to_say_about_layouts(tmp_path):
+    make(tmp_path, "Celeb-real/id0_0000.mp4", "Celeb-synthesis/id0_id1_0000.mp4")
+    manifest = build_manifest(tmp_path)
+    assert manifest.settings["layout"] == "celebdf" and not [n for n in manifest.notes if "Read as" in n]
+
+
+def test_a_few_files_of_another_data_set_are_left_out_and_said(tmp_path):
+    make(tmp_path, *(f"original_sequences/youtube/c23/videos/{k:03d}.mp4" for k in range(30)))
+    make(tmp_path, *(f"manipulated_sequences/Deepfakes/c23/videos/{k:03d}_{k + 1:03d}.mp4" for k in range(30)))
+    make(tmp_path, "Celeb-real/id0_0000.mp4")
+    manifest = build_manifest(tmp_path)
+    assert manifest.settings["layout"] == "ffpp" and len(manifest.table) == 60
+    assert any("as Celeb-DF v2 1 (layout celebdf)" in note for note in manifest.notes)
+
+
+def test_two_data_sets_are_still_refused(tmp_path):
+    make(tmp_path, *(f"original_sequences/youtube/c23/videos/{k:03d}.mp4" for k in range(5)))
+    make(tmp_path, *(f"manipulated_sequences/Deepfakes/c23/videos/{k:03d}_00{k + 1}.mp4" for k in range(5)))
+    make(tmp_path, *(f"Celeb-real/id{k}_0000.mp4" for k in range(5)))
+    with pytest.raises(DataError, match=r"more than one data set.*Make a manifest of each"):
+        build_manifest(tmp_path)
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mark", [";", ",", "\t", "|"])
+@pytest.mark.parametrize("quoted", ["sep={}", '"sep={}"', "SEP={}"])
+def test_the_line_that_excel_writes_first_is_understood(tmp_path, mark, quoted):
+    make(tmp_path, "a.mp4", "b.mp4")
+    lines = [quoted.format(mark), mark.join(["path", "label"]), mark.join(["a.mp4", "real"]), mark.join(["b.mp4", "1"])]
+    (tmp_path / "list.csv").write_text("\ufeff" + "\r\n".join(lines) + "\r\n", encoding="utf-8")
+    assert labels(build_manifest(tmp_path / "list.csv")) == {"a.mp4": 0, "b.mp4": 1}
+
+
+def test_excels_line_in_a_metadata_csv_in_an_audit_and_in_dfdcs_table(tmp_path):
+    make(tmp_path / "mine", "a.mp4", "b.mp4")
+    (tmp_path / "mine/metadata.csv").write_text("sep=;\npath;label;split\na.mp4;real;train\nb.mp4;fake;test\n")
+    assert labels(build_manifest(tmp_path / "mine")) == {"a.mp4": 0, "b.mp4": 1}
+    assert audit_split(tmp_path / "mine/metadata.csv").verdict
+    make(tmp_path / "dfdc/test", "x.mp4", "y.mp4")
+    (tmp_path / "dfdc/test/labels.csv").write_text("sep=;\nfilename;label\nx.mp4;0\ny.mp4;1\n")
+    manifest = build_manifest(tmp_path / "dfdc")
+    assert manifest.settings["layout"] == "dfdc" and labels(manifest) == {"test/x.mp4": 0, "test/y.mp4": 1}
+
+
+FF_HEAD = ",File Path,Label,Frame Count,Width,Height,Codec,File Size(MB)\n"
+
+
+@pytest.fixture
+def mirror(tmp_path) -> Path:
+    """FaceForensics++ as its flat mirror has it, with csv/."""
+    make(tmp_path, "original/033.mp4", "original/097.mp4", "Deepfakes/033_097.mp4", "FaceSwap/097_033.mp4")
+    (tmp_path / "csv").mkdir()
+    rows = [("original/033.mp4", "REAL"), ("original/097.mp4", "REAL"), ("Deepfakes/033_097.mp4", "FAKE"),
+            ("FaceSwap/097_033.mp4", "FAKE")]  # fmt: skip
+    lines = [f"{k},{path},{label},459,640,480,h264,1.13\n" for k, (path, label) in enumerate(rows)]
+    (tmp_path / "csv/FF++_Metadata.csv").write_text(FF_HEAD + "".join(lines))
+    (tmp_path / "csv/Deepfakes.csv").write_text(FF_HEAD + lines[2] + "1,Deepfakes/044_945.mp4,FAKE,1,1,1,h264,1\n")
+    return tmp_path
+
+
+def test_the_tables_of_faceforensics_are_known_in_its_folder(mirror):
+    manifest = build_manifest(mirror)
+    assert manifest.settings["layout"] == "ffpp" and len(manifest.table) == 4
+    assert problems(manifest) == {"csv/Deepfakes.csv": "it lists 2 videos, of which 1 are here"}
+
+
+def test_a_table_of_faceforensics_is_read_where_it_lies(mirror):
+    manifest = build_manifest(mirror / "csv/FF++_Metadata.csv")
+    assert manifest.root == mirror
+    found = manifest.table.set_index("path")
+    assert dict(found["label"]) == labels(build_manifest(mirror))
+    assert found.loc["Deepfakes/033_097.mp4", ["method", "ids"]].tolist() == ["Deepfakes", "033;097"]
+    one = build_manifest(mirror / "csv/Deepfakes.csv")
+    assert labels(one) == {"Deepfakes/033_097.mp4": 1} and problems(one).keys() == {"Deepfakes/044_945.mp4"}
+
+
+AV_HEAD = "source,target1,target2,method,category,type,race,gender,path,\n"
+AV_ROWS = [
+    ("id00076", "-", "-", "real", "A", "RealVideo-RealAudio", "00109.mp4"),
+    ("id00076", "id00200", "-", "rtvc", "B", "RealVideo-FakeAudio", "00109_fake.mp4"),
+    ("id00076", "id00476", "-", "faceswap", "C", "FakeVideo-RealAudio", "00109_id00476_faceswap.mp4"),
+    ("id00076", "id00173", "3", "fsgan-wav2lip", "D", "FakeVideo-FakeAudio", "00109_3_id00173_fsgan-wav2lip.mp4"),
+    ("id00166", "-", "-", "real", "A", "RealVideo-RealAudio", "00010.mp4"),
+]
+
+
+@pytest.fixture(params=["", "FakeAVCeleb/"])
+def fake_av(request, tmp_path) -> Path:
+    """FakeAVCeleb v1.2: its table at the top, the four folders beside or in one below."""
+    text = AV_HEAD
+    for source, first, second, method, category, kind, name in AV_ROWS:
+        folder = f"{kind}/African/men/{source}"
+        make(tmp_path, f"{request.param}{folder}/{name}")
+        text += f"{source},{first},{second},{method},{category},{kind},African,men,{name},FakeAVCeleb/{folder}\n"
+    (tmp_path / "meta_data.csv").write_text(text)
+    return tmp_path
+
+
+@pytest.mark.parametrize("named", ["", "meta_data.csv"])
+def test_fakeavceleb_by_its_pictures(fake_av, named):
+    manifest = build_manifest(fake_av / named)
+    assert manifest.settings["layout"] == "fakeavceleb" and manifest.report.empty
+    found = manifest.table.set_index(manifest.table["path"].str.rpartition("/")[2])
+    assert dict(found["label"]) == {
+        "00109.mp4": 0,
+        "00109_fake.mp4": 0,
+        "00109_id00476_faceswap.mp4": 1,
+        "00109_3_id00173_fsgan-wav2lip.mp4": 1,
+        "00010.mp4": 0,
+    }
+    assert set(found["dataset"]) == {"FakeAVCeleb"}
+    assert found.loc["00109_id00476_faceswap.mp4", ["method", "ids"]].tolist() == ["faceswap", "id00076;id00476"]
+    assert found.loc["00109_3_id00173_fsgan-wav2lip.mp4", "ids"] == "id00076;id00173"
+    assert found.loc["00109_fake.mp4", ["method", "ids"]].tolist() == ["", "id00076;id00200"]
+    assert any("1 videos of RealVideo-FakeAudio count as real" in note for note in manifest.notes)
+
+
+def test_fakeavceleb_in_part_and_without_its_table(fake_av):
+    gone = next(fake_av.rglob("00010.mp4"))
+    gone.unlink()
+    manifest = build_manifest(fake_av)
+    assert problems(manifest) == {
+        "realvideo-realaudio/african/men/id00166/00010.mp4": "listed in meta_data.csv, but there is no such video"
+    }
+    (fake_av / "meta_data.csv").unlink()
+    manifest = build_manifest(fake_av)
+    assert manifest.settings["layout"] == "fakeavceleb" and manifest.table["label"].tolist().count(1) == 2
+    assert set(manifest.table.loc[manifest.table["label"] == 1, "method"]) == {"unknown"}
+    assert any("no meta_data.csv" in note for note in manifest.notes)
+
+
+def test_people_of_fakeavceleb_stay_together(fake_av):
+    table = split_by_group(build_manifest(fake_av)).table
+    assert table.loc[table["ids"].str.contains("id00076"), "split"].nunique() == 1
+
+
+# --- addresses -------------------------------------------------------------------------------------------------------
+
+ADDRESSES = ["https://example.org/a.mp4", "http://x.y/v?id=1", "rtsp://camera/1", "s3://bucket/a.mp4",
+             "www.example.org/a.mp4", "youtu.be/abc", "file:///tmp/a.mp4"]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_address_is_refused_with_the_remedy(address):
+    with pytest.raises(DataError, match=r"is an address.*[Dd]ownload it first"):
+        find_input(address)
+
+
+def test_every_function_that_takes_a_path_refuses_an_address(detector, tmp_path):
+    address = "https://example.org/a.mp4"
+    tries = [
+        (VideoError, lambda: scan_video(address, detector)),
+        (VideoError, lambda: scan_video(Path(address), detector)),  # a `Path` makes one of the two slashes
+        (VideoError, lambda: probe_video(address)),
+        (DataError, lambda: scan_folder(address, tmp_path, detector)),
+        (DataError, lambda: build_manifest(address)),
+        (DataError, lambda: Manifest.load("https://example.org/m.csv")),
+        (DataError, lambda: audit_split("https://example.org/m.csv")),
+        (CheckpointError, lambda: load_checkpoint("https://example.org/c.safetensors")),
+        (WriteError, lambda: output_path("s3://bucket/out")),
+    ]
+    for kind, attempt in tries:
+        with pytest.raises(kind, match="is an address"):
+            attempt()
+
+
+def test_a_file_that_is_named_like_an_address_is_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(make(tmp_path, "https:/example.org/a.mp4"))
+    assert find_input("https://example.org/a.mp4") == tmp_path / "https:/example.org/a.mp4"
