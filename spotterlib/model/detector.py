@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ..base import CheckpointError, DataError, enough_memory, file_sha256, find_input, pick_device
-from .checkpoints import DEFAULT_CHECKPOINT, check_size, fill, read_card, read_tensors
+from .checkpoints import DEFAULT_CHECKPOINT, check_size, fill, read_card, read_tensors, roll_of
 from .folding import fold
 from .network import SpotterNet, normalise
 
@@ -27,6 +27,11 @@ class Detector:
     def thresholds(self) -> tuple[float, float]:
         """(t_low, t_high): REAL at p ≤ t_low, FAKE at p ≥ t_high."""
         return float(self.card["thresholds"]["t_low"]), float(self.card["thresholds"]["t_high"])
+
+    @property
+    def most_roll(self) -> float:
+        """How far a head may lean, in degrees either way, for this checkpoint to judge it: as far as it was trained."""
+        return roll_of(self.card)
 
     def calibrated(self, logits: np.ndarray, head: str) -> np.ndarray:
         """Probabilities of "fake" (N,) for raw logits (N,) of the head "clip" or "frame"."""

@@ -14,6 +14,7 @@ from ..base import CheckpointError, enough_memory
 from ..faces import MIN_USABLE, SMALLEST, FaceClip, FaceTrack, VideoFaces, read_cache, window_rows
 from ..metrics import combine_odds, verdicts
 from ..model import Detector, load_checkpoint
+from .turned import lying, window_rolls
 
 _TOGETHER = 4  # videos whose windows are scored as one batch
 _READERS = 4  # threads that decode the next crops while these are scored
@@ -44,11 +45,15 @@ def score_cache(
     return pd.concat([cache.reset_index(drop=True).drop(columns=columns, errors="ignore"), added], axis=1)
 
 
-def windows_of(track: FaceTrack, clip: FaceClip) -> tuple[np.ndarray, np.ndarray]:
-    """Of every window of a face: rows (W, 24) into the clip, and bool (W, 24) where it is there and can be scored: a
-    face of less than `SMALLEST` px cannot."""
+def windows_of(track: FaceTrack, clip: FaceClip, most_roll: float) -> tuple[np.ndarray, np.ndarray]:
+    """Of every window of a face: rows (W, 24) into the clip, and bool (W, 24) where it is there and can be scored.
+
+    A face of less than `SMALLEST` px cannot, nor one that lies on its side, nor a window in which it leans by more than
+    `most_roll` degrees: nobody taught the network such.
+    """
     rows = window_rows(track.windows)
-    return rows, (rows >= 0) & clip.valid[rows] & (track.side >= SMALLEST)
+    there = (rows >= 0) & clip.valid[rows] & (track.side >= SMALLEST and not lying(track, clip))
+    return rows, there & (window_rolls(clip, rows, there) <= most_roll)[:, None]
 
 
 def _read_ahead(files: Sequence[str]) -> Iterator[list[VideoFaces | None]]:
@@ -71,7 +76,7 @@ def _score_together(detector: Detector, videos: Sequence[VideoFaces | None]) -> 
     owners, pictures, masks = [], [], []
     for number, faces in enumerate(videos):
         for face in range(len(faces.tracks) if faces else 0):
-            rows, valid = windows_of(faces.tracks[face], faces.clips[face])
+            rows, valid = windows_of(faces.tracks[face], faces.clips[face], detector.most_roll)
             for window in np.flatnonzero(valid.any(1)):
                 frames = faces.clips[face].frames[rows[window]]
                 owners.append((number, face))

@@ -11,13 +11,24 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from ..base import CheckpointError, enough_memory, give_back, named_path, stoppable
-from ..faces import FRAMES, MIN_USABLE, SMALLEST, FaceTrack, VideoFaces, duration_of, find_faces, least_face
+from ..faces import (
+    FRAMES,
+    MIN_USABLE,
+    SMALLEST,
+    FaceClip,
+    FaceTrack,
+    VideoFaces,
+    duration_of,
+    find_faces,
+    least_face,
+)
 from ..metrics import combine_odds
 from ..model import Detector, load_checkpoint
 from .heatmap import explain_clips
 from .report import FaceResult, ScanReport, WindowResult
 from .scoring import windows_of
 from .told import against, unjudged
+from .turned import faces_lie, leaning_windows, pose_problem, told
 
 
 def scan_video(
@@ -57,7 +68,7 @@ def score_faces(detector: Detector, found: VideoFaces) -> list[FaceResult]:
 def _score_face(detector: Detector, found: VideoFaces, number: int) -> FaceResult:
     """Score every window of one face that has enough frames."""
     track, clip = found.tracks[number], found.clips[number]
-    rows, valid = windows_of(track, clip)
+    rows, valid = windows_of(track, clip, detector.most_roll)
     count = len(rows)
     usable = valid.sum(1)
     probability: list[float | None] = [None] * count
@@ -81,16 +92,16 @@ def _score_face(detector: Detector, found: VideoFaces, number: int) -> FaceResul
     )
     scored = [p for p in probability if p is not None]
     whole = combine_odds(scored) if scored else None
-    reason = "" if scored else _unscored(track, int(usable.max()))
+    reason = "" if scored else _unscored(track, clip, int(usable.max()), detector.most_roll)
     label = "UNDECIDED" if whole is None else verdict(whole, *detector.thresholds)
     return FaceResult(label, whole, reason, windows, track, clip, frame_scores, heatmaps)
 
 
-def _unscored(track: FaceTrack, best: int) -> str:
+def _unscored(track: FaceTrack, clip: FaceClip, best: int, most_roll: float) -> str:
     """Why a face has no score; best: the most frames of a window that could be scored."""
     if track.side < SMALLEST:
         return f"a face {track.side:.0f} px wide; {SMALLEST} are needed"
-    return f"seen in at most {best} frames of a window; {MIN_USABLE} are needed"
+    return pose_problem(track, clip, most_roll) or f"seen in at most {best} frames of a window; {MIN_USABLE} are needed"
 
 
 def joint_probability(faces: list[FaceResult]) -> float | None:
@@ -124,7 +135,7 @@ def _report(detector: Detector, found: VideoFaces, faces: list[FaceResult], timi
         label=label,
         probability=probability,
         confidence=confidence,
-        reason=_reason(found, faces, label, probability, t_low, t_high),
+        reason=_reason(found, faces, label, probability, t_low, t_high, detector.most_roll),
         faces=tuple(faces),
         times=found.times,
         frame_scores=frame_scores,
@@ -143,18 +154,28 @@ def _report(detector: Detector, found: VideoFaces, faces: list[FaceResult], timi
 
 
 def _reason(
-    found: VideoFaces, faces: list[FaceResult], label: str, p: float | None, t_low: float, t_high: float
+    found: VideoFaces,
+    faces: list[FaceResult],
+    label: str,
+    p: float | None,
+    t_low: float,
+    t_high: float,
+    most_roll: float,
 ) -> str:
     """Why the verdict is undecided, or what one should know of a decided one; "" when there is nothing to say."""
     said = []
     if not faces:
         looked = _frames_of(min(len(found.times), FRAMES * max(len(found.windows), 1)))
         said.append(f"no face was found in the {looked} looked at")
+        turn = faces_lie(found)
+        said += [told(turn)] if turn else []
     elif p is None:
         best = max(window.usable for face in faces for window in face.windows)
         widest = max(face.track.side for face in faces)
+        posed = next(filter(None, (pose_problem(face.track, face.clip, most_roll) for face in faces)), "")
         said.append(
-            f"a face was found in only {_frames_of(best)} of a window, and {MIN_USABLE} are needed for a verdict"
+            posed
+            or f"a face was found in only {_frames_of(best)} of a window, and {MIN_USABLE} are needed for a verdict"
             if widest >= SMALLEST
             else f"the largest face is only {widest:.0f} px wide, and {SMALLEST} are needed for a verdict"
         )
@@ -170,6 +191,9 @@ def _reason(
         said += against(faces, found, label, t_low, t_high)
     if p is not None or len(faces) > 1:
         said += unjudged(faces, found)
+    leaning = sum(leaning_windows(face.track, face.clip, most_roll) for face in scored[:1])
+    if leaning:
+        said.append(f"windows in which the head leans by more than {most_roll:.0f}° were not judged: {leaning}")
     if found.coverage < 0.995:
         said.append(f"only {found.coverage:.0%} of the video was looked at, in {len(found.windows)} windows")
     least = least_face(found.info.width, found.info.height)

@@ -1,0 +1,122 @@
+"""Heads that do not stand upright, and everyday edits: what a scan says of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from face_clips import STAGE, moving, stage, synthetic, write_clip
+
+from spotterlib.base import CheckpointError
+from spotterlib.faces import find_faces
+from spotterlib.model import Detector, read_card
+from spotterlib.scan import scan_video, score_faces
+from spotterlib.scan.scoring import _score_together
+from spotterlib.scan.turned import face_roll, faces_lie, leaning_windows, lying
+
+
+@pytest.fixture(scope="module")
+def upright() -> np.ndarray:
+    """One person on the plain stage, uint8 RGB (12, 240, 240, 3)."""
+    person = moving("p01", np.arange(12) / 12, height=208)
+    return stage((240, 240), 12, (person, np.tile([(240 - person.shape[2]) // 2, 16.0], (12, 1))))
+
+
+def rolled(frames: np.ndarray, degrees: float) -> np.ndarray:
+    """The frames turned to the left about their middle, what comes in from outside plain."""
+    middle = (frames.shape[2] / 2 - 0.5, frames.shape[1] / 2 - 0.5)
+    turn = cv2.getRotationMatrix2D(middle, degrees, 1.0)
+    return np.stack([cv2.warpAffine(f, turn, f.shape[1::-1], borderValue=STAGE) for f in frames])
+
+
+@pytest.mark.parametrize("degrees", [0, 10, 30, -30])
+def test_the_roll_is_read_from_the_eyes(upright, tmp_path, degrees):
+    found = find_faces(write_clip(tmp_path / "a.mp4", rolled(upright, degrees)))
+    roll = face_roll(found.clips[0])
+    assert roll.shape == (12,) and np.median(roll) == pytest.approx(abs(degrees), abs=6)
+
+
+@pytest.mark.parametrize(("degrees", "judged"), [(0, True), (10, True), (30, False), (-40, False)])
+def test_a_head_that_leans_further_than_was_trained_gets_no_verdict(upright, tmp_path, detector, degrees, judged):
+    report = scan_video(write_clip(tmp_path / "a.mp4", rolled(upright, degrees)), detector)
+    assert (report.probability is not None) is judged and len(report.faces) == 1
+    if not judged:
+        assert report.label == "UNDECIDED" and "head leans by" in report.reason and "turn the video" in report.reason
+        assert "head leans by" in report.faces[0].reason and np.isnan(report.frame_scores).all()
+
+
+def test_a_checkpoint_that_was_trained_further_judges_further(upright, tmp_path, detector):
+    card = detector.card | {"preprocessing": {"roll_deg": 45.0}}
+    assert detector.most_roll == 18.0 and replace(detector, card=card).most_roll == 45.0
+    report = scan_video(write_clip(tmp_path / "a.mp4", rolled(upright, 30)), replace(detector, card=card))
+    assert report.probability is not None and "lean" not in report.reason
+
+
+@pytest.mark.parametrize("value", [0, -3, 200, "much", None, [1]])
+def test_a_card_with_an_odd_roll_is_refused(checkpoint, tmp_path, value):
+    card = read_card(checkpoint) | {"preprocessing": {"roll_deg": value}}
+    from spotterlib.base import write_json
+
+    write_json(tmp_path / "c.json", card)
+    with pytest.raises(CheckpointError, match="no card of a Spotter checkpoint"):
+        read_card(tmp_path / "c.safetensors")
+
+
+def leaned(faces, window: int, degrees: float):
+    """The faces of `synthetic` with the eyes of one window leaning."""
+
+    def lean(marks: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        marks = marks.copy()
+        marks[rows, 1] = marks[rows, 0] + 40 * np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])
+        return marks
+
+    rows = faces.tracks[0].windows == window
+    track = replace(faces.tracks[0], landmarks=lean(faces.tracks[0].landmarks, rows))
+    return replace(
+        faces, tracks=(track,), clips=(replace(faces.clips[0], landmarks=lean(faces.clips[0].landmarks, rows)),)
+    )
+
+
+def test_one_leaning_window_is_left_out_and_the_cache_says_the_same(detector: Detector):
+    plain = synthetic([True] * 48, windows=[0] * 24 + [1] * 24, grid_only=True)
+    faces = leaned(plain, 1, 33)
+    assert leaning_windows(faces.tracks[0], faces.clips[0], 18.0) == 1
+    first, second = score_faces(detector, faces)[0].windows
+    assert first.probability == score_faces(detector, plain)[0].windows[0].probability
+    assert second.probability is None and second.usable == 0
+    row, whole = _score_together(detector, [faces, plain])
+    assert row["probability"] == pytest.approx(first.probability, abs=1e-5) and len(row["frame_scores"]) == 24
+    assert len(whole["frame_scores"]) == 48
+
+
+@pytest.mark.parametrize(("turns", "words"), [
+    (1, "by 90° to the left: turn the video by 90° to the right"),
+    (2, "upside down: turn the video by 180°"),
+    (3, "by 90° to the right: turn the video by 90° to the left"),
+])  # fmt: skip
+def test_faces_on_their_side_or_head_are_noticed(upright, tmp_path, detector, turns, words):
+    path = write_clip(tmp_path / "a.mp4", np.ascontiguousarray(np.rot90(upright, turns, axes=(1, 2))))
+    report = scan_video(path, detector)
+    assert report.label == "UNDECIDED" and report.probability is None
+    assert f"aces seem to lie turned {words} and scan it again" in report.reason
+
+
+def test_a_face_on_its_side_that_was_taken_for_an_upright_one_gets_no_verdict(upright, tmp_path):
+    """MTCNN finds some such, with little confidence and points as if it stood upright."""
+    found = find_faces(write_clip(tmp_path / "a.mp4", upright))
+    track, clip = found.tracks[0], found.clips[0]
+    assert lying(track, clip) == 0
+    doubted = replace(track, confidences=np.where(track.valid, 0.93, 0.0).astype(np.float32))
+    assert lying(doubted, clip) == 0  # it stands upright after all
+    head = replace(clip, frames=np.ascontiguousarray(np.rot90(clip.frames, 2, axes=(1, 2))))
+    assert lying(doubted, head) == 180
+    assert lying(track, head) == 0  # no second look where the detector was sure
+
+
+def test_a_video_without_anybody_has_no_faces_that_lie(clips: Path, detector):
+    report = scan_video(clips / "empty.mp4", detector)
+    assert "No face was found" in report.reason and "lie turned" not in report.reason
+    assert faces_lie(find_faces(clips / "empty.mp4")) == 0
