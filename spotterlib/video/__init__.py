@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "canvas": ["fit", "fitted"],
         "damage": ["PERTURBATIONS", "Perturbation", "choose_perturbations", "perturb_frames", "perturb_video"],
         "decode": ["decoded", "opened"],
+        "edits": ["EDITS", "Edit"],
         "formats": ["VIDEO_ENDINGS", "VIDEO_SUFFIXES", "is_video"],
         "gaps": ["filmed", "gaps"],
         "marks": ["RESULT", "is_result"],

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from face_clips import STAGE, moving, stage, synthetic, write_clip
 
-from spotterlib.base import CheckpointError
+from spotterlib.base import ROOT, CheckpointError, write_json
 from spotterlib.faces import find_faces
 from spotterlib.model import Detector, read_card
 from spotterlib.scan import scan_video, score_faces
 from spotterlib.scan.scoring import _score_together
 from spotterlib.scan.turned import face_roll, faces_lie, leaning_windows, lying
+from spotterlib.video import EDITS
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +61,6 @@ def test_a_checkpoint_that_was_trained_further_judges_further(upright, tmp_path,
 @pytest.mark.parametrize("value", [0, -3, 200, "much", None, [1]])
 def test_a_card_with_an_odd_roll_is_refused(checkpoint, tmp_path, value):
     card = read_card(checkpoint) | {"preprocessing": {"roll_deg": value}}
-    from spotterlib.base import write_json
-
     write_json(tmp_path / "c.json", card)
     with pytest.raises(CheckpointError, match="no card of a Spotter checkpoint"):
         read_card(tmp_path / "c.safetensors")
@@ -120,3 +121,59 @@ def test_a_video_without_anybody_has_no_faces_that_lie(clips: Path, detector):
     report = scan_video(clips / "empty.mp4", detector)
     assert "No face was found" in report.reason and "lie turned" not in report.reason
     assert faces_lie(find_faces(clips / "empty.mp4")) == 0
+
+
+# --- everyday edits --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
+def test_an_edit_is_of_frames_and_the_same_for_the_same_generator(upright, edit):
+    marks = np.tile(np.float64([[95, 100], [145, 100], [120, 125], [100, 150], [140, 150]]), (12, 1, 1))
+    before = upright.copy()
+    first, again = (edit.change(upright, marks, np.random.default_rng(3)) for _ in range(2))
+    assert first.dtype == np.uint8 and first.ndim == 4 and len(first) == 12 and first.shape[3] == 3
+    assert (first == again).all() and (upright == before).all()
+    assert first.shape != upright.shape or (first != upright).any()
+
+
+def test_every_edit_has_a_name_of_its_own():
+    assert len({edit.name for edit in EDITS}) == len(EDITS) == 23
+
+
+def test_edits_round_a_face_that_leaves_the_picture(upright):
+    outside = np.tile(np.float64([[-40, 230], [10, 230], [-15, 260], [-35, 280], [5, 280]]), (12, 1, 1))
+    for edit in EDITS:
+        edit.change(upright, outside, np.random.default_rng(0))
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    """benchmarks/edits.py as a module."""
+    spec = importlib.util.spec_from_file_location("edits", ROOT / "benchmarks" / "edits.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_table_of_edits_counts_who_is_accused(benchmark):
+    scored = pd.DataFrame({"probability": [0.9, 0.7, 0.5, 0.1, np.nan],
+                           "verdict": ["FAKE", "FAKE", "UNDECIDED", "REAL", "UNDECIDED"]})  # fmt: skip
+    row = benchmark.figures(scored, "dark")
+    assert row == {"edit": "dark", "clips": 5, "accused": 2, "sure": 1, "undecided": 1, "unscored": 1, "highest": 0.9}
+    facts = {"checkpoint": "c", "sha256": "0" * 64, "clips": {"GRID": 5}, "rows": [row]}
+    facts["command"] = "python benchmarks/edits.py"
+    assert "| dark | 5 | 2 | 1 | 1 | 1 | 0.90 |" in benchmark.as_page(facts)
+    assert "python benchmarks/edits.py" in benchmark.as_page(facts)
+
+
+def test_a_clip_is_edited_once(benchmark, upright, tmp_path):
+    source = write_clip(tmp_path / "a.mp4", upright)
+    edits = [benchmark.AS_IT_IS, *(edit for edit in EDITS if edit.name in ("dark", "turned by 90°"))]
+    rows = benchmark.edit_clip("mine", source, edits, tmp_path / "out")
+    assert [row["edit"] for row in rows] == ["none", "dark", "turned by 90°"]
+    made = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.mp4")}
+    assert len(made) == 3 and {str(path.relative_to(tmp_path / "out")) for path in made} == {
+        row["path"] for row in rows
+    }
+    assert benchmark.edit_clip("mine", source, edits, tmp_path / "out") == rows
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.mp4")} == made
