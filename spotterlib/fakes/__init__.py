@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "animate": ["animate_still", "draw_motion"],
-        "camera": ["Camera", "PLAIN", "draw_camera"],
+        "camera": ["Camera", "MOST_ROLL", "PLAIN", "draw_camera"],
         "carriers": ["Carrier", "Donor", "draw_moments", "marked"],
         "clips": ["clip_row", "load_clip"],
         "filming": ["film", "film_mask"],

@@ -10,6 +10,10 @@ import numpy as np
 PLAIN_WHITE = (1.0, 1.0, 1.0)
 
 
+MOST_ROLL = 18.0
+"""Degrees by which the heads of training may lean either way: what it teaches may judge no further (`roll_deg`)."""
+
+
 @dataclass(frozen=True)
 class Camera:
     """How one clip is filmed, compressed and cut: one draw for all its frames, and for real and fake of a pair."""

@@ -28,6 +28,7 @@ from ..base import (
     writing,
 )
 from ..faces import CROP, FRAMES, MARGIN, WINDOW
+from ..fakes import MOST_ROLL
 from ..model import MEAN, STD, SpotterNet, fill, load_imagenet, read_tensors, save_checkpoint
 from .dataset import ClipDataset
 from .loader import ending_at_once, make_loader
@@ -255,7 +256,8 @@ def _begin(start: str | os.PathLike[str] | None) -> tuple[SpotterNet, dict]:
 def _preprocessing() -> dict:
     net = "EfficientNet-B0, frame head, 2-layer bidirectional GRU (512), mean and max pooling, MLP"
     seen = {"size": CROP, "frames": FRAMES, "window_s": WINDOW, "margin_px": MARGIN, "mean": MEAN, "std": STD}
-    return {"architecture": f"SpotterNet: {net}", "preprocessing": {**seen, "colour": "RGB"}}
+    about = {**seen, "colour": "RGB", "roll_deg": MOST_ROLL}
+    return {"architecture": f"SpotterNet: {net}", "preprocessing": about}
 
 
 def read_history(out: str | os.PathLike[str]) -> list[dict]:

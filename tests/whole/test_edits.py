@@ -14,10 +14,12 @@ from face_clips import STAGE, moving, stage, synthetic, write_clip
 
 from spotterlib.base import ROOT, CheckpointError, write_json
 from spotterlib.faces import find_faces
+from spotterlib.fakes import MOST_ROLL
 from spotterlib.model import Detector, read_card
 from spotterlib.scan import scan_video, score_faces
 from spotterlib.scan.scoring import _score_together
 from spotterlib.scan.turned import face_roll, faces_lie, leaning_windows, lying
+from spotterlib.training.loop import _preprocessing
 from spotterlib.video import EDITS
 
 
@@ -177,3 +179,7 @@ def test_a_clip_is_edited_once(benchmark, upright, tmp_path):
     }
     assert benchmark.edit_clip("mine", source, edits, tmp_path / "out") == rows
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.mp4")} == made
+
+
+def test_a_trained_checkpoint_says_how_far_heads_leaned_in_training():
+    assert _preprocessing()["preprocessing"]["roll_deg"] == MOST_ROLL
