@@ -15,9 +15,14 @@ _LEANING = 45.0  # and degrees from which on it may as well be one on its side
 
 
 def face_roll(clip: FaceClip) -> np.ndarray:
-    """How far the line through the eyes leans, 0…180 degrees either way, in every frame of a clip: (T,), NaN where
-    there is no face."""
-    across = clip.landmarks[:, 1] - clip.landmarks[:, 0]
+    """How far the head leans, 0…180 degrees either way, in every frame of a clip: (T,), NaN where there is no face.
+
+    By the lines through eyes and mouth, and the one down the face: seen from the side, eyes all but hide one another,
+    and the line through them is chance.
+    """
+    marks = clip.landmarks
+    down = marks[:, 3:].mean(1) - marks[:, :2].mean(1)
+    across = marks[:, 1] - marks[:, 0] + marks[:, 4] - marks[:, 3] + np.stack([down[:, 1], -down[:, 0]], axis=1)
     return np.abs(np.degrees(np.arctan2(across[:, 1], across[:, 0])))
 
 

@@ -69,18 +69,21 @@ def test_a_card_with_an_odd_roll_is_refused(checkpoint, tmp_path, value):
 
 
 def leaned(faces, window: int, degrees: float):
-    """The faces of `synthetic` with the eyes of one window leaning."""
-
-    def lean(marks: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        marks = marks.copy()
-        marks[rows, 1] = marks[rows, 0] + 40 * np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])
-        return marks
-
+    """The faces of `synthetic`, which lean in one window."""
+    angle = np.radians(degrees)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]], np.float32)
     rows = faces.tracks[0].windows == window
-    track = replace(faces.tracks[0], landmarks=lean(faces.tracks[0].landmarks, rows))
-    return replace(
-        faces, tracks=(track,), clips=(replace(faces.clips[0], landmarks=lean(faces.clips[0].landmarks, rows)),)
-    )
+    marks = faces.tracks[0].landmarks.copy()
+    marks[rows] = (marks[rows] - 65) @ turn + 65
+    track, clip = replace(faces.tracks[0], landmarks=marks), replace(faces.clips[0], landmarks=marks)
+    return replace(faces, tracks=(track,), clips=(clip,))
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_head_seen_from_the_side_does_not_lean(side):
+    faces = synthetic([True] * 12, grid_only=True)
+    marks = np.float32([[64, 50], [64 + 2 * side, 56], [64 + 20 * side, 70], [66, 90], [68, 93]])  # eyes: chance
+    assert face_roll(replace(faces.clips[0], landmarks=np.tile(marks, (12, 1, 1)))).max() < 12
 
 
 def test_one_leaning_window_is_left_out_and_the_cache_says_the_same(detector: Detector):
