@@ -55,7 +55,7 @@ def unjudged(faces: Sequence[FaceResult], found: VideoFaces) -> list[str]:
     if len(without) > _NAMED:
         told.append(f"{len(without) - _NAMED} more faces were found and not judged")
     for number, face in enumerate(faces, 1):
-        few = [w for w in face.windows if w.usable > 0 and w.probability is None]
+        few = [w for w in face.windows if 0 < w.usable < MIN_USABLE and w.probability is None]
         if face.probability is None or not few:
             continue
         who = f"face {number}" if len(faces) > 1 else "the face"

@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "decode": ["decoded", "opened"],
         "edits": ["EDITS", "Edit"],
         "formats": ["VIDEO_ENDINGS", "VIDEO_SUFFIXES", "is_video"],
-        "gaps": ["filmed", "gaps"],
+        "clock": ["filmed", "gaps"],
         "marks": ["RESULT", "is_result"],
         "read": ["VideoInfo", "iterate_frames", "probe_video", "read_frames", "sample_frames"],
         "write": ["transcode_frames", "write_video"],

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..base import DataError, VideoError, find_input
 from .decode import decoded, opened, rate_of
-from .gaps import filmed
+from .clock import filmed
 from .presence import check_readable, unchanged
 
 
