@@ -60,7 +60,8 @@ def main() -> None:
     rows = [figures(scored[scored["edit"] == edit.name], edit.name) for edit in edits]
     counted = scored[scored["edit"] == AS_IT_IS.name]["source"].value_counts(sort=False)
     facts = {"checkpoint": detector.name, "sha256": detector.card["sha256"], "clips": counted.to_dict(), "rows": rows}
-    part = "" if not asked.only else f" --only {shlex.join(asked.only)}"
+    part = f" --clips {asked.clips}" if asked.clips != parser.get_default("clips") else ""
+    part += f" --only {shlex.join(asked.only)}" if asked.only else ""
     facts["command"] = f"SPOTTER_DATA=… python benchmarks/edits.py{part}"
     write_json(out / "edits.json", facts)
     page = as_page(facts)
