@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,8 +61,8 @@ def draw_frame(report: ScanReport, index: int, image: np.ndarray) -> np.ndarray:
     """
     if not 0 <= index < len(report.times):
         raise IndexError(f"frame {index}: {Path(report.video).name} has frames 0 to {len(report.times) - 1}")
-    size = (image.shape[1], image.shape[0])
-    evidence = [evidence_at(face, report.times[index : index + 1], size) for face in report.faces]
+    faces = _faces_on(report, (image.shape[1], image.shape[0]))
+    evidence = [evidence_at(face, report.times[index : index + 1]) for face in faces]
     return _draw(report, index, image, lay_out_strip(report, image.shape[:2]), evidence, 0)
 
 
@@ -70,7 +70,7 @@ def _drawn_frames(report: ScanReport) -> Iterator[np.ndarray]:
     """The frames of the diagnostic video. Raises `VideoError` when the video is not the one that was scanned."""
     changed = VideoError(f"{report.video} is not the video that was scanned (frames differ). Scan it again.")
     canvas = (report.info.width, report.info.height)  # one for all frames, whatever their own size
-    caption, index, evidence = None, -1, []
+    faces, caption, index, evidence = _faces_on(report, canvas), None, -1, []
     for index, _, image in iterate_frames(report.video):
         if index >= len(report.times):
             raise changed
@@ -80,7 +80,7 @@ def _drawn_frames(report: ScanReport) -> Iterator[np.ndarray]:
         row = index % _BLOCK
         if row == 0:
             moments = report.times[index : index + _BLOCK]
-            evidence = [evidence_at(face, moments, canvas) for face in report.faces]
+            evidence = [evidence_at(face, moments) for face in faces]
         yield _draw(report, index, image, caption, evidence, row)
     if index + 1 < len(report.times):
         raise changed
@@ -132,12 +132,15 @@ class Evidence:
     examined: np.ndarray
 
 
-def evidence_at(face: FaceResult, times: np.ndarray, canvas: tuple[int, int]) -> Evidence:
-    """Box and heatmap of a face at times (N,) in s: linear between the analysed frames on either side, none in gaps.
+def _faces_on(report: ScanReport, canvas: tuple[int, int]) -> list[FaceResult]:
+    """A report's faces in px of a canvas (width, height) onto which every frame is fitted."""
+    return [replace(face, track=face.track.on(canvas)) for face in report.faces]
 
-    The boxes are px of a canvas (width, height) onto which the frames are fitted."""
+
+def evidence_at(face: FaceResult, times: np.ndarray) -> Evidence:
+    """Box and heatmap of a face at times (N,) in s: linear between the analysed frames on either side, none in gaps."""
     times = np.asarray(times, dtype=np.float64)
-    track = face.track.on(canvas)
+    track = face.track
     boxes, _, seen = track.at(times)
     left, right, weight, near = draw.neighbours(track.times, track.valid, times, windows=track.windows)
     seen = np.asarray(seen, bool) & near
