@@ -56,6 +56,14 @@ class FaceTrack:
         boxes = self.boxes[self.valid]
         return float(np.median(boxes[:, 2] - boxes[:, 0])) if len(boxes) else 0.0
 
+    @property
+    def large(self) -> np.ndarray:
+        """bool (G,): where it can be scored, being `SMALLEST` px wide: by its usual side, or frame by frame where the
+        video changes the size of its picture."""
+        if self.sizes is None:
+            return np.full(len(self.frames), self.side >= SMALLEST)
+        return self.boxes[:, 2] - self.boxes[:, 0] >= SMALLEST
+
     def on(self, canvas: tuple[int, int]) -> FaceTrack:
         """The track in px of a canvas (width, height) onto which every source frame is fitted."""
         if self.sizes is None:

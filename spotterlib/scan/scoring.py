@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import expit
 
 from ..base import CheckpointError, enough_memory
-from ..faces import MIN_USABLE, SMALLEST, FaceClip, FaceTrack, VideoFaces, read_cache, window_rows
+from ..faces import MIN_USABLE, FaceClip, FaceTrack, VideoFaces, read_cache, window_rows
 from ..metrics import combine_odds, verdicts
 from ..model import Detector, load_checkpoint
 from .turned import lying, window_rolls
@@ -52,7 +52,7 @@ def windows_of(track: FaceTrack, clip: FaceClip, most_roll: float) -> tuple[np.n
     `most_roll` degrees: nobody taught the network such.
     """
     rows = window_rows(track.windows)
-    there = (rows >= 0) & clip.valid[rows] & (track.side >= SMALLEST and not lying(track, clip))
+    there = (rows >= 0) & clip.valid[rows] & track.large[rows] & (not lying(track, clip))
     return rows, there & (window_rolls(clip, rows, there) <= most_roll)[:, None]
 
 

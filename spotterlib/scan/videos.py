@@ -194,6 +194,9 @@ def _reason(
     leaning = sum(leaning_windows(face.track, face.clip, most_roll) for face in scored[:1])
     if leaning:
         said.append(f"windows in which the head leans by more than {most_roll:.0f}° were not judged: {leaning}")
+    small = max((int((face.track.valid & ~face.track.large).sum()) for face in scored), default=0)
+    if small:
+        said.append(f"in {_frames_of(small)} a face is less than {SMALLEST} px wide: they were not scored")
     if found.coverage < 0.995:
         said.append(f"only {found.coverage:.0%} of the video was looked at, in {len(found.windows)} windows")
     least = least_face(found.info.width, found.info.height)

@@ -80,3 +80,14 @@ def test_what_comes_after_a_jump_of_the_clock_is_scored(tmp_path, detector):
     assert report.info.duration == pytest.approx(4, abs=0.01)
     made = write_diagnostic_video(report, tmp_path / "out.mp4")
     assert [time for _, time, _ in iterate_frames(made)] == pytest.approx(report.times.tolist(), abs=1e-3)
+
+
+def test_what_was_sent_too_small_is_said_and_not_scored(tmp_path, detector):
+    """Half a second in which the face is blown up from next to nothing, and looks forged whoever it shows."""
+    small, large = person("p01", 6, 38, (52, 44), (4, 2)), person("p01", 18, 264, (312, 288), (18, 12))
+    report = scan_video(joined(tmp_path / "a.ts", small, large), detector)
+    (face,) = report.faces
+    count = int(face.track.valid[:6].sum())
+    assert count >= 3 and face.windows[0].usable == 18
+    assert np.isnan(face.frame_scores[:6]).all() and np.isfinite(face.frame_scores[6:]).all()
+    assert f"In {count} frames a face is less than 32 px wide: they were not scored." == report.reason
