@@ -36,12 +36,12 @@ from spotterlib.base import (
     versions,
     write_json,
 )
-from spotterlib.data import split_by_group
 from spotterlib.evidence import write_diagnostic_video
 from spotterlib.faces import cache_faces, detect_faces
 from spotterlib.fakes import make_samples
 from spotterlib.model import DEFAULT_CHECKPOINT, SpotterNet, load_checkpoint
 from spotterlib.scan import explain_clips, scan_video
+from spotterlib.splits import split_by_group
 from spotterlib.training import Batches, TrainConfig, batch_loss, cached_parts, class_weights, fit, make_loader
 from spotterlib.training.settings import make_optimizer, pick_precision  # the room's own: a step taken apart
 from spotterlib.video import decoded, iterate_frames, opened, read_frames, write_video

@@ -1,9 +1,9 @@
 """Spotter: deepfake detection for video that shows its evidence.
 
-The rooms, in the order in which data flows: `base`, `video`, `data`, `faces`, `fakes`, `metrics`, `model`, `training`,
-`scan`, `evidence`, `evaluation`, `notebook`; docs/architecture.md shows them. A room imports only rooms before it, and
-only what that room's `__init__` exports. Public names are looked up when first used, so that `import spotterlib` is
-quick and imports no torch.
+The rooms, in the order in which data flows: `base`, `video`, `data`, `splits`, `faces`, `fakes`, `metrics`, `model`,
+`training`, `scan`, `evidence`, `evaluation`, `notebook`; docs/architecture.md shows them. A room imports only rooms
+before it, and only what that room's `__init__` exports. Public names are looked up when first used, so that
+`import spotterlib` is quick and imports no torch.
 """
 
 import lazy_loader
@@ -23,15 +23,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "VideoInfo",
             "write_video",
         ],
-        "data": [
-            "audit_split",
-            "build_manifest",
-            "compare_audits",
-            "LeakAudit",
-            "Manifest",
-            "split_by_file",
-            "split_by_group",
-        ],
+        "data": ["build_manifest", "Manifest"],
+        "splits": ["audit_split", "compare_audits", "LeakAudit", "split_by_file", "split_by_group"],
         "faces": [
             "cache_faces",
             "detect_faces",

@@ -17,11 +17,12 @@ import numpy as np
 import pandas as pd
 
 from ..base import DataError, find_input, to_json, versions
-from ..data import Manifest, audit_table, build_manifest
+from ..data import Manifest, build_manifest
 from ..faces import cache_faces, load_cache_table
 from ..metrics import MIN_GROUPS, Thresholds, verdicts
 from ..model import Detector, load_checkpoint
 from ..scan import score_cache
+from ..splits import audit_table
 from . import tables
 from .point import ORIGIN, OperatingPoint, card_point
 

@@ -12,8 +12,8 @@ import av
 import numpy as np
 
 from ..base import DataError, VideoError, find_input
-from .decode import decoded, opened, rate_of
 from .clock import filmed
+from .decode import decoded, opened, rate_of
 from .presence import check_readable, unchanged
 
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from makers.trees import make, problems
 
 from spotterlib.base import DataError, SpotterError
-from spotterlib.data import Manifest, audit_split, build_manifest, split_by_group
+from spotterlib.data import Manifest, build_manifest
+from spotterlib.splits import audit_split, split_by_group
 
 # --- texts that are none ---------------------------------------------------------------------------------------------
 

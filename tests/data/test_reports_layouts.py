@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from spotterlib.base import CheckpointError, DataError, VideoError, WriteError, find_input, output_path
-from spotterlib.data import Manifest, audit_split, build_manifest, split_by_group
+from spotterlib.data import Manifest, build_manifest
 from spotterlib.model import load_checkpoint
 from spotterlib.scan import scan_folder, scan_video
+from spotterlib.splits import audit_split, split_by_group
 from spotterlib.video import probe_video
 
 

@@ -7,7 +7,8 @@ import csv
 import pandas as pd
 import pytest
 
-from spotterlib.data import Manifest, audit_split, build_manifest, split_by_group
+from spotterlib.data import Manifest, build_manifest
+from spotterlib.splits import audit_split, split_by_group
 
 NAMES = ['=HYPERLINK("http:,,a.example").mp4', "+cmd|x.mp4", "@SUM(A1).mp4", "-x.mp4", "plain.mp4"]
 

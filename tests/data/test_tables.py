@@ -9,7 +9,8 @@ import pytest
 from makers.trees import make, problems, rows
 
 from spotterlib.base import DataError
-from spotterlib.data import Manifest, audit_split, build_manifest
+from spotterlib.data import Manifest, build_manifest
+from spotterlib.splits import audit_split
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from spotterlib.base import SpotterError, read_json
-from spotterlib.data import Manifest, audit_split, build_manifest, split_by_group
+from spotterlib.data import Manifest, build_manifest
 from spotterlib.faces import load_cache_table
 from spotterlib.model import read_card
 from spotterlib.scan.journal import Journal
+from spotterlib.splits import audit_split, split_by_group
 
 Target = Callable[[bytes, Path], None]
 

@@ -27,7 +27,6 @@ from makers.figure_data import (
 )
 
 from spotterlib import metrics
-from spotterlib.data import plot_leak, plot_split_balance
 from spotterlib.evaluation.comparisons import mark_leak, plot_methods, plot_mistakes, plot_robustness
 from spotterlib.evaluation.figures import (
     plot_confusion,
@@ -38,6 +37,7 @@ from spotterlib.evaluation.figures import (
 )
 from spotterlib.evidence import plot_real_vs_fake, plot_scores_over_time
 from spotterlib.faces import plot_faces
+from spotterlib.splits import plot_leak, plot_split_balance
 from spotterlib.training import plot_history
 
 EDGES = {

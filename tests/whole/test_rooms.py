@@ -18,7 +18,7 @@ import pytest
 import spotterlib
 from spotterlib.base import ROOT
 
-ROOMS = ["base", "video", "data", "faces", "fakes", "metrics"]
+ROOMS = ["base", "video", "data", "splits", "faces", "fakes", "metrics"]
 ROOMS += ["model", "training", "scan", "evidence", "evaluation", "notebook"]
 HOUSE = ROOT / "spotterlib"
 FILES = sorted(HOUSE.rglob("*.py"))

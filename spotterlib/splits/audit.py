@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from .walk import stem_of
+from ..data import stem_of
 
 KINDS = {
     "same file": "one file in two splits",

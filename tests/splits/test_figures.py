@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from makers.figure_data import audit, manifest_table, title
 
-from spotterlib.data import plot_leak, plot_split_balance
+from spotterlib.splits import plot_leak, plot_split_balance
 
 
 def test_balance_and_leak_count():

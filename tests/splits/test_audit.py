@@ -8,7 +8,8 @@ import pytest
 from makers.pairs import COLUMNS, manifest_from, real, swap
 
 from spotterlib.base import DataError
-from spotterlib.data import Manifest, audit_split, build_manifest, compare_audits, split_by_file, split_by_group
+from spotterlib.data import Manifest, build_manifest
+from spotterlib.splits import audit_split, compare_audits, split_by_file, split_by_group
 
 
 def test_every_kind_of_leak_with_its_chain():

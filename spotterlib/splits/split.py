@@ -14,12 +14,10 @@ import numpy as np
 import pandas as pd
 
 from ..base import DataError, find_input
+from ..data import EMPTY, Manifest, build_manifest, complete_table, read_csv
 from ..video import is_video
 from .assign import SPLITS, assign, component_names, components, official_parts, seeded_hash
 from .audit import KINDS, LeakAudit, audit_table, tokens_of
-from .manifest import Manifest, build_manifest
-from .tables import complete_table, read_csv
-from .walk import EMPTY
 
 
 def split_by_group(

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spotterlib.data.assign import _greedy
+from spotterlib.splits.assign import _greedy
 
 
 @settings(max_examples=200, deadline=None)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from makers.pairs import manifest_from, pairs_of_people, real, swap
 
 from spotterlib.base import DataError
-from spotterlib.data import Manifest, audit_split, build_manifest, split_by_file, split_by_group
+from spotterlib.data import Manifest, build_manifest
+from spotterlib.splits import audit_split, split_by_file, split_by_group
 
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
 
