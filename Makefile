@@ -9,7 +9,7 @@ demo: $(VENV)/.demo
 	$(BIN)/python scripts/demo.py
 
 # while working: lint, and of most rooms what is tested quickly
-FAST := base data metrics video/test_formats.py faces/test_crops.py faces/test_tracking.py faces/test_tracks.py \
+FAST := base data splits metrics video/test_formats.py faces/test_crops.py faces/test_tracking.py faces/test_tracks.py \
 	faces/test_windows.py fakes/test_animate.py fakes/test_camera.py fakes/test_carriers.py model/test_network.py \
 	training/test_losses.py training/test_settings.py evidence/test_draw.py evidence/test_heat.py evidence/test_strip.py \
 	evaluation/test_point.py evaluation/test_tables.py notebook/test_progress.py whole/test_package.py whole/test_rooms.py

@@ -1,6 +1,6 @@
 """Whom everyday edits accuse: honest clips, each as it is and after every edit of `spotterlib.video.EDITS`.
 
-    SPOTTER_DATA=… python benchmarks/edits.py [--checkpoint CHECKPOINT] [--videos FOLDER] [--only NAME …] [--workers 2]
+    SPOTTER_DATA=… python benchmarks/edits.py [--videos FOLDER] [--only NAME …]
 
 SPOTTER_DATA names a folder with `data/grid`, and `data/clips` and `data/judge` where there are such; `--videos` other
 real videos (`fetch_videos.py` makes a folder of eight). Of each clip 24 frames of its first three seconds are edited,
@@ -11,10 +11,10 @@ Nothing of them may be published. Writes `edits.json` there and the table to `--
 
 from __future__ import annotations
 
-import argparse
 import shlex
 import sys
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -22,7 +22,16 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from spotterlib.base import SpotterError, atomic_path, data_home, output_path, write_json
+from spotterlib.base import (
+    DataError,
+    SpotterError,
+    atomic_path,
+    command_line,
+    data_home,
+    output_path,
+    run_main,
+    write_json,
+)
 from spotterlib.data import Manifest
 from spotterlib.faces import cache_faces, find_faces
 from spotterlib.fakes import make_samples
@@ -35,37 +44,35 @@ SECONDS, FRAMES, SIDE = 3.0, 24, 480  # of a clip; its shorter side is at most s
 SURE = 0.8
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", help="default: the shipped one")
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = command_line(__doc__, "checkpoint", out="runs/edits")
     parser.add_argument("--videos", default="runs/open_videos", help="folder of other real videos")
     parser.add_argument("--only", nargs="+", help="names of edits, or parts of them")
     parser.add_argument("--clips", type=int, default=20, help="most clips of a source")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--out", default="runs/edits")
-    parser.add_argument("--table", default="docs/edits.md")
-    asked = parser.parse_args()
-    edits = [AS_IT_IS, *(e for e in EDITS if not asked.only or any(part in e.name for part in asked.only))]
-    out, detector = output_path(asked.out), load_checkpoint(asked.checkpoint, "cpu")
-    clips = honest_clips(output_path(asked.videos), asked.clips)
+    parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument("--table", default="docs/edits.md", help="file for the table")
+    options = parser.parse_args(arguments)
+    edits = [AS_IT_IS, *(e for e in EDITS if not options.only or any(part in e.name for part in options.only))]
+    out, detector = output_path(options.out), load_checkpoint(options.checkpoint, "cpu")
+    clips = honest_clips(output_path(options.videos), options.clips)
     if not clips:
-        sys.exit("There is no clip. Set SPOTTER_DATA to the folder that holds data/grid.")
+        raise DataError("There is no clip. Set SPOTTER_DATA to the folder that holds data/grid.")
     jobs = (delayed(edit_clip)(source, path, edits, out / "videos") for source, path in clips)
-    made = [row for rows in Parallel(n_jobs=asked.workers, return_as="generator")(jobs) for row in rows]
+    made = [row for rows in Parallel(n_jobs=options.workers, return_as="generator")(jobs) for row in rows]
     table = pd.DataFrame(made)
     for column in ("method", "compression", "group", "ids", "split", "official_split", "mask"):
         table[column] = ""
     manifest = Manifest(out / "videos", table.assign(label=0, dataset=table["source"]), pd.DataFrame())
-    scored = score_cache(detector, cache_faces(manifest, out / "faces", max_windows=1, workers=asked.workers))
+    scored = score_cache(detector, cache_faces(manifest, out / "faces", max_windows=1, workers=options.workers))
     rows = [figures(scored[scored["edit"] == edit.name], edit.name) for edit in edits]
     counted = scored[scored["edit"] == AS_IT_IS.name]["source"].value_counts(sort=False)
     facts = {"checkpoint": detector.name, "sha256": detector.card["sha256"], "clips": counted.to_dict(), "rows": rows}
-    part = f" --clips {asked.clips}" if asked.clips != parser.get_default("clips") else ""
-    part += f" --only {shlex.join(asked.only)}" if asked.only else ""
+    part = f" --clips {options.clips}" if options.clips != parser.get_default("clips") else ""
+    part += f" --only {shlex.join(options.only)}" if options.only else ""
     facts["command"] = f"SPOTTER_DATA=… python benchmarks/edits.py{part}"
     write_json(out / "edits.json", facts)
     page = as_page(facts)
-    place = output_path(asked.table)
+    place = output_path(options.table)
     with atomic_path(place) as temporary:
         temporary.write_text(page, encoding="utf-8")
     print(page, place, sep="\n")
@@ -178,4 +185,4 @@ def as_page(facts: dict) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

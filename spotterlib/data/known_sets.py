@@ -1,7 +1,7 @@
 """The known data sets as they lie on disk: one reader each, from a walked tree to table rows and report lines.
 
-A new layout is a reader in `READERS`, its name in `LAYOUTS` (manifest.py), the signs that tell it in `detect_layout`
-(layouts.py), and how it names its files (rows.py).
+A new layout is a reader in `READERS`, its name in `LAYOUTS` (manifest.py) and `_NAMES` (choosing.py), its signs in
+`possible_layouts` (layouts.py), and how it names its files (rows.py).
 """
 
 from __future__ import annotations

@@ -83,7 +83,8 @@ def evaluation_page(
         sources=sources,
         mistakes=_into_05(facts, videos),
         groups=len(facts["groups"]),
-        gone=f"{count_of(gone, 'video')} not there any more, and in no row." if gone else "",
+        damage="The videos damaged, their faces found anew."
+        + (f" {count_of(gone, 'video')} not there any more, and in no row." if gone else ""),
     )
 
 

@@ -58,6 +58,7 @@ def test_robustness_measures_the_change_on_the_same_videos(cached, tmp_path, mon
     root = tmp_path / "videos"
     for path in found.scored["path"]:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(b"no video, and copied as it is")
     encode(root / found.scored["path"][0], count=2)
     worse = cached[cached["split"] == "test"].assign(file=lambda t: t["file"].where(t["method"] != "Swap", "0.2"))
     monkeypatch.setattr(robustness, "cache_faces", lambda manifest, out, **_: worse.sample(frac=1, random_state=0))

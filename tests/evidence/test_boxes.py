@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from spotterlib import scan
-from spotterlib.base import VideoError
+from spotterlib.base import VideoError, own_name
 from spotterlib.evidence import FrameScrubber, upload_box
 from spotterlib.evidence.boxes import ScanBox
 
@@ -39,8 +39,9 @@ def test_box_scans_the_path(report, monkeypatch, clone, shown):
     box.path.value = f" {report.video} "
     box.button.click()
     assert asked == [report.video] and box.report is report and not box.button.disabled
-    assert (clone / "runs" / "clip_spotter.mp4").is_file() and (clone / "runs" / "clip_spotter.html").is_file()
-    assert "clip_spotter.html" in box.state.value and isinstance(shown[0][0], FrameScrubber)
+    name = f"{own_name(report.video)}_spotter"
+    assert (clone / "runs" / f"{name}.mp4").is_file() and (clone / "runs" / f"{name}.html").is_file()
+    assert f"{name}.html" in box.state.value and isinstance(shown[0][0], FrameScrubber)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_every_video_has_a_row_that_says_what_became_of_it(cached_clips):
     _, out, table = cached_clips
     assert table["status"].to_dict() == {
         "face.mp4": "ok", "two.mp4": "several faces", "late.mp4": "ok", "empty.mp4": "no face",
-        "text.mp4": "unreadable", "missing.mp4": "unreadable",
+        "text.mp4": "unreadable", "missing.mp4": "missing",
     }  # fmt: skip
     assert table["faces"].tolist() == [1, 2, 1, 0, 0, 0]
     assert table["found"].tolist() == pytest.approx([1, 1, 10 / 24, 0, 0, 0])
@@ -168,7 +168,7 @@ def test_damage_inside_is_noticed_when_it_is_read(tmp_path, quick_faces):
     for read in (read_cache, lambda path: load_cached({"file": str(path)}, None, 24)):
         with pytest.raises(DataError, match="Delete it and run cache_faces"):
             read(file)
-    with pytest.raises(DataError, match="Delete it"):
+    with pytest.raises(DataError, match=r"Run cache_faces \(02\) again"):
         read_cache(tmp_path / "out" / "missing.npz")
 
 

@@ -35,6 +35,7 @@ VIDEOS = {
     "short.mp4": faces_of([k < 5 for k in range(24)]),
     "nobody.mp4": replace(synthetic([True] * 24), tracks=(), clips=()),
     "text.mp4": None,
+    "gone.mp4": None,
 }
 
 
@@ -47,7 +48,8 @@ def made(tmp_path, monkeypatch):
 
     monkeypatch.setattr(cache, "find_faces", find)
     for name in VIDEOS:
-        (tmp_path / name).write_bytes(name.encode())
+        if name != "gone.mp4":
+            (tmp_path / name).write_bytes(name.encode())
     person = moving("p01", np.arange(3) / 12)
     write_clip(tmp_path / "nobody.mp4", stage((208, 192), 3, (person, np.full((3, 2), 8.0))))
     return cache_faces(manifest_of(tmp_path, *VIDEOS), tmp_path / "out"), tmp_path
@@ -57,7 +59,7 @@ def test_the_measures_are_those_of_the_main_face(made):
     table = made[0].set_index("path")
     assert table.loc["lost.mp4", "found"] == 0.5
     assert table["confidence"].to_dict() == pytest.approx(
-        dict.fromkeys(VIDEOS, 1.0) | {"unsure.mp4": 0.95, "nobody.mp4": 0, "text.mp4": 0}, abs=1e-4
+        dict.fromkeys(VIDEOS, 1.0) | {"unsure.mp4": 0.95, "nobody.mp4": 0, "text.mp4": 0, "gone.mp4": 0}, abs=1e-4
     )
     assert table.loc["leaps.mp4", "jump"] == pytest.approx(0.8 * 2**0.5, abs=1e-3)
     assert (table["jump"].drop("leaps.mp4") == 0).all()
@@ -68,7 +70,7 @@ def test_statuses_are_counted(made):
     assert list(counts.index) == list(STATUSES)
     assert counts.loc["ok", ["real", "fake"]].tolist() == [2, 2]
     assert counts[["real", "fake"]].to_numpy().sum() == len(VIDEOS)
-    assert counts.loc["ok", "share"] == "50.0%"
+    assert counts.loc["ok", "share"] == "44.4%"
     only = count_statuses(made[0][made[0]["status"] == "short"])
     assert list(only.index) == ["short"]
 
@@ -95,12 +97,12 @@ def words(figure):
 def test_a_sheet_shows_every_status(made):
     table, root = made
     figure = plot_statuses(table, root, each=3)
-    assert "8 videos: 4 ok, 1 several faces, 1 short, 1 no face, 1 unreadable" in figure.get_suptitle()
+    assert "9 videos: 4 ok, 1 several faces, 1 short, 1 no face, 1 unreadable, 1 missing" in figure.get_suptitle()
     said = words(figure)
     assert all(status in said for status in STATUSES)
     shown = pictures(figure)
-    assert len(shown) == 3 + 4  # of four ok, three
-    nobody, text = shown[-2], shown[-1]
+    assert len(shown) == 3 + 5  # of four ok, three
+    nobody, text = shown[-3], shown[-2]
     assert nobody.shape[:2] == (192, 208) and nobody.std() > 20  # its own frame, for there is no crop
     assert (text == text[0, 0]).all() and "no frame" in said
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spotterlib.base import DataError, SpotterError, VideoError
+from spotterlib.base import DataError, SpotterError, VideoError, read_table
 from spotterlib.scan import folders, scan_folder
 from spotterlib.scan.folders import find_videos
 
@@ -95,9 +95,7 @@ def test_a_folder_is_one_row_a_video(folder, looked, detector, tmp_path):
     assert rows.loc["b.mp4", ["label", "faces", "windows", "checkpoint"]].tolist()[1:] == [1, 1, "random"]
     written = json.loads((tmp_path / "out" / "scans.json").read_text("utf-8"))
     assert [row["path"] for row in written] == table["path"].tolist()
-    import pandas as pd
-
-    again = pd.read_csv(tmp_path / "out" / "scans.csv", keep_default_na=False)
+    again = read_table(tmp_path / "out" / "scans.csv")
     assert again["path"].tolist() == table["path"].tolist()
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["scans.csv", "scans.json", "scans.jsonl"]
 

@@ -222,5 +222,5 @@ def test_weights_that_run_away_stop_the_run(tiny, tmp_path, monkeypatch):
 def test_a_device_that_is_not_there_is_no_silent_cpu(tiny, tmp_path):
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
-    with pytest.raises(SpotterError, match="cuda was asked for"):
+    with pytest.raises(SpotterError, match="no device 'cuda' here"):
         list(fit(QUICK, faces(2), faces(2), tmp_path, device="cuda"))

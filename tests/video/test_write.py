@@ -35,10 +35,10 @@ def test_written_frames_come_back(tmp_path):
 
 
 def test_a_varying_frame_rate_is_kept(tmp_path):
-    moments = np.array([0, 0.04, 0.05, 0.5, 0.51, 3.0, 17.25])
+    moments = np.array([0, 0.04, 0.05, 0.5, 0.51, 3.0, 9.25])
     path = write_video(tmp_path / "a.mp4", [picture(n) for n in range(7)], 25, times=moments)
     assert [time for _, time, _ in iterate_frames(path)] == pytest.approx(moments, abs=2e-5)
-    assert probe_video(path).fps == pytest.approx(6 / 17.25)
+    assert probe_video(path).fps == pytest.approx(6 / 9.25)
 
 
 def test_odd_rates_are_written(tmp_path):

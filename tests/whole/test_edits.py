@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from face_clips import STAGE, moving, stage, synthetic, write_clip
+from makers.face_clips import STAGE, moving, stage, synthetic, write_clip
 
 from spotterlib.base import ROOT, CheckpointError, write_json
 from spotterlib.faces import find_faces
