@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "camera": ["Camera", "MOST_ROLL", "PLAIN", "draw_camera"],
         "carriers": ["Carrier", "Donor", "draw_moments", "marked"],
         "clips": ["clip_row", "load_clip"],
+        "edits": ["EDITS", "WORN"],
         "filming": ["film", "film_mask"],
         "samples": ["make_samples", "plan_samples", "sample_clip"],
         "selfblend": ["REGIONS", "draw_blend", "face_to_pixels", "self_blend"],

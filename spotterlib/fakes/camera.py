@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
+
+from .edits import EDITS, WORN
 
 PLAIN_WHITE = (1.0, 1.0, 1.0)
 
+CLEAR = 0.55
+"""Share of the clips that are filmed and coded well: there the smallest traces can be learned."""
 
-MOST_ROLL = 18.0
+MOST_ROLL = 45.0
 """Degrees by which the heads of training may lean either way: what it teaches may judge no further (`roll_deg`)."""
 
 
@@ -43,8 +48,11 @@ class Camera:
     again: float = 0.0  # a second pass: resized by this factor and compressed anew; 0 none
     shift: tuple[float, float] = (0.0, 0.0)  # of the crop, in its sides, before roll and flip
     zoom: float = 1.0  # of the crop's side: above 1 it holds more
+    border: int = cv2.BORDER_REFLECT_101  # OpenCV's, of what turning uncovers
+    wear: str = ""  # one of `WORN` before the face
+    edit: str = ""  # one of `EDITS`, after all that the camera does
     cut: tuple[float, float] = (0.0, 0.0)  # share of the crop beyond the picture's left (+) or right (−), top or bottom
-    seed: int = 0  # of noise, light and cover
+    seed: int = 0  # of noise, light, cover, what is worn and how it is edited
 
     @property
     def poor(self) -> bool:
@@ -64,9 +72,12 @@ def draw_camera(rng: np.random.Generator, led: bool = False) -> Camera:
     codec = str(rng.choice(["libx264", "mpeg1video", "mpeg2video", "mpeg4"], p=[0.76, 0.08, 0.06, 0.1]))
     shake = rng.exponential(1.2) if rng.uniform() < 0.25 else 0.0
     angle = rng.uniform(0, np.pi)
-    return Camera(
+    camera = Camera(
         flip=bool(rng.uniform() < 0.5),
-        roll=maybe(0.4, lambda: rng.normal(0, 5), 0.0),
+        roll=_draw_roll(rng),
+        border=int(rng.choice([cv2.BORDER_REFLECT_101, cv2.BORDER_CONSTANT, cv2.BORDER_REPLICATE])),
+        wear=str(rng.choice(WORN)) if rng.uniform() < 0.15 else "",
+        edit=str(rng.choice(EDITS)) if rng.uniform() < 0.3 else "",
         side=maybe(0.9, lambda: np.exp(rng.uniform(np.log(70), np.log(300))), 0.0),
         gamma=maybe(0.6, lambda: np.exp(rng.normal(0, 0.3)), 1.0),
         brightness=maybe(0.5, lambda: rng.uniform(0.55, 1.35), 1.0),
@@ -84,7 +95,7 @@ def draw_camera(rng: np.random.Generator, led: bool = False) -> Camera:
         grain=maybe(0.5, lambda: rng.uniform(0.4, 1.2), 0.0),
         jpeg=int(maybe(0.25, lambda: rng.integers(35, 96), 0)),
         crf=int(maybe(0.88, lambda: rng.integers(16, 39), -1)),
-        lead=int(rng.choice([0, 1, 2, 3], p=[0.3, 0.2, 0.3, 0.2])) * led,
+        lead=int(rng.choice([0, 1, 2, 3], p=[0.55, 0.2, 0.15, 0.1])) * led,
         drift=tuple(float(v) for v in rng.normal(0, 1.0, 2) * (rng.uniform() < 0.7)),
         codec=codec,
         again=maybe(0.3, lambda: rng.uniform(0.55, 1.5), 0.0),
@@ -93,6 +104,21 @@ def draw_camera(rng: np.random.Generator, led: bool = False) -> Camera:
         cut=tuple(maybe(0.08, lambda: rng.uniform(0.02, 0.22) * rng.choice([-1, 1]), 0.0) for _ in range(2)),
         seed=int(rng.integers(2**31)),
     )
+    return camera if rng.uniform() > CLEAR else _cleared(camera, rng)
+
+
+def _cleared(camera: Camera, rng: np.random.Generator) -> Camera:
+    """The same picture, taken by a good phone in good light and coded well."""
+    kept = ("flip", "roll", "border", "wear", "edit", "codec", "lead", "drift", "shift", "zoom", "cut", "seed", "light")
+    side, crf = float(np.exp(rng.uniform(np.log(160), np.log(330)))), int(rng.integers(15, 28))
+    colours = {"gamma": camera.gamma**0.5, "saturation": camera.saturation**0.5}
+    return Camera(side=side, crf=crf, **colours, **{name: getattr(camera, name) for name in kept})
+
+
+def _draw_roll(rng: np.random.Generator) -> float:
+    """Degrees: mostly upright or nearly, in a quarter of the clips anything up to the most."""
+    kind = rng.uniform()
+    return float(rng.normal(0, 6) if kind < 0.45 else rng.uniform(-MOST_ROLL, MOST_ROLL) if kind < 0.7 else 0.0)
 
 
 PLAIN = Camera()

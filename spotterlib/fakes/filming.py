@@ -13,6 +13,7 @@ from ..faces import CROP, crop_face
 from ..video import transcode_frames
 from .camera import MOST_CUT, PLAIN, PLAIN_WHITE, Camera
 from .carriers import Carrier
+from .edits import edited, worn
 
 declare_missing_operators()
 from torchvision.transforms.v2 import functional as tv  # noqa: E402 - only after the missing operators are declared
@@ -32,10 +33,15 @@ def film(carrier: Carrier, camera: Camera, frames: np.ndarray | None = None) -> 
         for k in rows:
             crops[k] = crop_face(pictures[k], carrier.boxes[k])
         return crops
-    clip, boxes = _stage(pictures[rows], carrier.boxes[rows], camera)
+    pictures = pictures[rows]
+    if camera.wear:
+        pictures = worn(pictures, carrier.landmarks[rows], camera.wear, camera.seed)
+    clip, boxes = _stage(pictures, carrier.boxes[rows], camera)
     if camera.lead:
         clip = _led(clip, camera)
     clip = _develop(_light(clip, boxes, camera), camera)
+    if camera.edit:
+        clip = edited(clip, boxes, camera.edit, camera.seed)
     clip = _compress(clip, camera.jpeg, camera.crf, camera.codec)
     if camera.again:
         size = tuple(max(32, round(v * camera.again / 2) * 2) for v in clip.shape[2:0:-1])
@@ -51,7 +57,7 @@ def film(carrier: Carrier, camera: Camera, frames: np.ndarray | None = None) -> 
 
 def film_mask(carrier: Carrier, camera: Camera, masks: np.ndarray, cells: int) -> np.ndarray:
     """Masks float32 (T, H, W), 0…1, cut as `film` cuts the pictures: each cell's mean, float32 (T, cells, cells)."""
-    kept = ("flip", "roll", "side", "shift", "zoom", "cut")
+    kept = ("flip", "roll", "border", "side", "shift", "zoom", "cut")
     bare = replace(PLAIN, **{name: getattr(camera, name) for name in kept})
     pictures = np.full((*masks.shape, 3), 255, np.uint8)
     pictures[..., 0] = masks * 255 + 0.5
@@ -87,7 +93,7 @@ def _stage(pictures: np.ndarray, boxes: np.ndarray, camera: Camera) -> tuple[np.
         move = np.array([[-1.0, 0.0, size[0] - 1.0], [0.0, 1.0, 0.0]]) @ np.concatenate([move, [[0, 0, 1]]])
     if scale < 0.7:  # warpAffine does not average: shrink softly
         pictures = [cv2.GaussianBlur(picture, (0, 0), 0.35 / scale) for picture in pictures]
-    clip = [cv2.warpAffine(picture, move, size, borderMode=cv2.BORDER_REFLECT_101) for picture in pictures]
+    clip = [cv2.warpAffine(picture, move, size, borderMode=camera.border) for picture in pictures]
     # boxes count from the edge of the first pixel, warpAffine from its middle
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2 + np.array(camera.shift) * side - 0.5
     centres = centres @ move[:, :2].T + move[:, 2] + 0.5
