@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "clips": ["clip_row", "load_clip"],
         "edits": ["EDITS", "WORN"],
         "filming": ["film", "film_mask"],
+        "people": ["find_people", "head_rows", "is_held", "level"],
         "samples": ["make_samples", "plan_samples", "sample_clip"],
         "selfblend": ["REGIONS", "draw_blend", "face_to_pixels", "self_blend"],
         "stills": ["find_portraits", "load_still"],
