@@ -196,8 +196,8 @@ def self_blend(
             float(np.hypot(*(points[1] - points[0]))), float(np.hypot(*(points[3:].mean(0) - points[:2].mean(0)))), 4
         )
         hard = region_mask(blend.outline, points + shake * unit, (height, width))
-        mask, centre = _soft_mask(hard, blend, unit), points.mean(0)
-        pasted = frame if donor is None else _fitted(donor[0][k], donor[1][k], frame, points, hard, blend.match)
+        mask, centre = soft_mask(hard, blend, unit), points.mean(0)
+        pasted = frame if donor is None else fitted(donor[0][k], donor[1][k], frame, points, hard, blend.match)
         if pasted is None:
             continue
         inside, outside = pasted.astype(np.float32), frame.astype(np.float32)
@@ -227,7 +227,7 @@ def _moved(picture: np.ndarray, blend: Blend, centre: np.ndarray, shake: np.ndar
     return cv2.remap(picture, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 
 
-def _fitted(
+def fitted(
     face: np.ndarray, own: np.ndarray, frame: np.ndarray, points: np.ndarray, hard: np.ndarray, match: float
 ) -> np.ndarray | None:
     """Another's face laid onto the frame's by the landmarks, its colours matched inside the mask: uint8 (H, W, 3).
@@ -248,7 +248,7 @@ def _fitted(
     return np.clip(laid * gain.astype(np.float32) + shift.astype(np.float32) + 0.5, 0, 255).astype(np.uint8)
 
 
-def _soft_mask(mask: np.ndarray, blend: Blend, unit: float) -> np.ndarray:
+def soft_mask(mask: np.ndarray, blend: Blend, unit: float) -> np.ndarray:
     """Blur, threshold (grows or shrinks the edge), blur again, multiply by the ratio."""
     sigma = max(0.5, blend.softness * unit)
     mask = (cv2.GaussianBlur(mask, (0, 0), max(1.0, 0.1 * unit)) > blend.erosion).astype(np.float32)

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from ..faces import FRAMES
-from ..fakes import PLAIN, Carrier, Donor, draw_blend, draw_camera, film, film_mask, marked, self_blend
+from ..faces import CROP, FRAMES
+from ..fakes import PLAIN, Carrier, Forgery, draw_camera, film, film_mask
 
 FEW = 4
 """Frames: clips of so few are coded with pictures before each (`Camera.lead`); for longer ones that takes too long."""
@@ -17,15 +17,19 @@ FEW = 4
 CELLS = 14
 """Cells across a crop in which a clip tells where it is pasted: as many as the backbone's middle maps have."""
 
+SELF_BLENDS = Forgery()
+
+_SHOWS = 0.12  # of a patch: a forgery that can be told
+
 
 class ClipDataset(Dataset):
     """Rows → clips: what a seed, an epoch and a row make of a video or a portrait.
 
     rows: dicts with `label` (0 real, 1 fake), `group`, and what `load` wants; `still`: true where evaluation needs a
     camera too, for a portrait was never a video. `load(row, rng, frames)` gives a row's Carrier of that many frames,
-    its rng None without augment. selfblend: the chance that a real row brings a self-blended fake of itself, in the
-    same batch and by the same camera. donor(data, number, carrier, rng): the face that is pasted onto row `number`, as
-    frames and landmarks (T, 5, 2), or None for the row's own; without it, always the row's own.
+    its rng None without augment. selfblend: the chance that a real row brings a fake of itself, in the same batch and
+    by the same camera. forgery: which fakes those are; self-blends alone, unless it says more. patch:
+    cells across that are cut from each crop, one place for both of a pair; 0 leaves it whole.
 
     An index is epoch · len + row: every draw comes from (seed, epoch, row) alone, whatever the order, the worker or the
     machine. An item is a list of (frames uint8 (T, 3, 224, 224), valid bool (T,), label 0 or 1, row, pasted). pasted:
@@ -41,11 +45,12 @@ class ClipDataset(Dataset):
         seed: int = 0,
         augment: bool = True,
         selfblend: float = 0.0,
-        donor: Callable[[ClipDataset, int, Carrier, np.random.Generator], Donor | None] | None = None,
+        forgery: Forgery = SELF_BLENDS,
+        patch: int = 0,
     ) -> None:
         self.rows, self.load, self.frames = list(rows), load, frames
         self.seed, self.augment, self.selfblend = seed, augment, selfblend
-        self.donor = donor
+        self.forgery, self.patch = forgery, patch
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -55,18 +60,44 @@ class ClipDataset(Dataset):
             raise IndexError("there is no clip: the data set has no row")
         epoch, number = divmod(index, len(self.rows))
         row = self.rows[number]
-        rng = np.random.default_rng([self.seed, epoch, number])
+        origin = [self.seed, epoch, number]
+        rng = np.random.default_rng(origin)
         carrier = self.load(row, rng if self.augment else None, self.frames)
         camera = draw_camera(rng, led=self.frames <= FEW) if self.augment or row.get("still") else PLAIN
         known = np.zeros((self.frames, CELLS, CELLS), np.float32)
         clips = [(film(carrier, camera), int(row["label"]), known if row["label"] == 0 else known + np.nan)]
         if row["label"] == 0 and rng.uniform() < self.selfblend:
-            blend = draw_blend(rng, least=0.75 if camera.poor else 0.25)
-            donor = self.donor and self.donor(self, number, carrier, rng)
-            fakes, masks = self_blend(*marked(carrier), blend, donor)
+            least, moved = 0.75 if camera.poor else 0.25, origin if self.augment else None
+            fakes, masks, _ = self.forgery.forge(self.rows, number, self.load, carrier, moved, rng, least)
             clips.append((film(carrier, camera, fakes), 1, film_mask(carrier, camera, masks, CELLS)))
+        if self.patch:
+            clips = _patches(clips, self.patch, rng)
         valid = torch.from_numpy(carrier.valid)
         return [
             (torch.from_numpy(crops).permute(0, 3, 1, 2), valid, label, number, torch.from_numpy(pasted))
             for crops, label, pasted in clips
         ]
+
+
+def _patches(clips: list[tuple], cells: int, rng: np.random.Generator) -> list[tuple]:
+    """So many cells across of each of a row's clips, the same ones, where some of the forgery shows.
+
+    What is left of a face is too little to know it by, and half the work.
+    """
+    best, place = -1.0, (0, 0)
+    for _ in range(4):
+        y, x = (int(v) for v in rng.integers(0, CELLS - cells + 1, 2))
+        share = float(np.nan_to_num(clips[-1][2][:, y : y + cells, x : x + cells]).mean())
+        if share > best:
+            best, place = share, (y, x)
+        if share > _SHOWS:
+            break
+    (y, x), edge = place, CROP // CELLS
+    return [
+        (
+            crops[:, y * edge : (y + cells) * edge, x * edge : (x + cells) * edge],
+            label,
+            pasted[:, y : y + cells, x : x + cells].copy(),
+        )
+        for crops, label, pasted in clips
+    ]

@@ -6,10 +6,10 @@ import dataclasses
 
 import numpy as np
 import torch
-from makers.carriers import BOX, LANDMARKS, clouds, load_clouds, rows
+from makers.carriers import BOX, clouds, load_clouds, rows
 
 from spotterlib.faces import crop_face
-from spotterlib.fakes import Camera, draw_blend
+from spotterlib.fakes import Camera, Forgery, draw_blend, forging
 from spotterlib.training import ClipDataset, dataset
 from spotterlib.training.loader import collate
 
@@ -52,7 +52,7 @@ def test_items_and_batches_are_what_they_say():
 
 
 def test_both_of_a_pair_share_the_camera(monkeypatch):
-    monkeypatch.setattr(dataset, "self_blend", lambda frames, *_: (frames, np.zeros(frames.shape[:3])))
+    monkeypatch.setattr(forging, "self_blend", lambda frames, *_: (frames, np.zeros(frames.shape[:3])))
     data = ClipDataset(rows(1), load_clouds, frames=2, selfblend=1.0)
     for epoch in range(4):
         (real, *_), (fake, *_) = data[epoch]
@@ -67,7 +67,7 @@ def test_pasted_lies_where_the_pair_differs(monkeypatch):
     monkeypatch.setattr(dataset, "draw_camera", lambda rng, led: camera)
     plainly = {"alter_inside": True, "ratio": 1.0, "softness": 0.03, "match": 0.0, "offsets": np.full(3, 30.0)}
     monkeypatch.setattr(
-        dataset, "draw_blend", lambda rng, least: dataclasses.replace(draw_blend(rng, "mouth"), **plainly)
+        forging, "draw_blend", lambda rng, least: dataclasses.replace(draw_blend(rng, "mouth"), **plainly)
     )
     data = ClipDataset(rows(2, lost=[1]), load_clouds, frames=2, selfblend=1.0)
     (real, _, _, _, nothing), (fake, _, _, _, pasted) = data[0]
@@ -97,19 +97,28 @@ def test_evaluation_sees_the_plain_crop_and_a_still_a_fixed_camera():
 # --- blends with another ------------------------------------------------------------------------------------------
 
 
-def test_what_the_donor_gives_is_pasted_and_nothing_else():
-    red = np.full((1, 240, 320, 3), (250, 0, 0), np.uint8)
-    asked = []
-
-    def donor(data, number, carrier, rng):
-        asked.append(number)
-        return (red, LANDMARKS[None]) if number == 0 else None
-
-    data = ClipDataset(rows(3), load_clouds, frames=1, augment=False, selfblend=1.0, donor=donor)
-    own = ClipDataset(rows(3), load_clouds, frames=1, augment=False, selfblend=1.0)
-    (real, fake), (_, other) = data[0], data[2]
-    assert asked == [0, 2], "a fake has no fake of its own"
+def test_the_face_of_one_who_looks_alike_is_pasted_and_nothing_else():
+    own, other = (
+        ClipDataset(rows(3), load_clouds, frames=1, augment=False, selfblend=1.0, forgery=forgery)
+        for forgery in (Forgery(), Forgery(own=0, foreign=1, near={0: [1]}))
+    )
+    (real, fake), (_, alone) = other[0], other[2]
     inside = (fake[0] != real[0]).any(1)
     assert inside.any() and not torch.equal(fake[0], own[0][1][0])
-    spread = [clip[0].float().std(1)[inside].mean() for clip in (fake, own[0][1])]  # of R, G and B: one colour, evenly
-    assert spread[0] != spread[1] and torch.equal(other[0], own[2][1][0])
+    assert torch.equal(alone[0], own[2][1][0]), "nobody is like the third: it wears its own face"
+
+
+def test_a_patch_is_the_same_place_of_both_and_of_the_mask():
+    whole, part = (ClipDataset(rows(1), load_clouds, frames=2, selfblend=1.0, patch=patch) for patch in (0, 10))
+    for epoch in range(4):
+        (real, fake), (small, forged) = whole[epoch], part[epoch]
+        assert small[0].shape == forged[0].shape == (2, 3, 160, 160) and forged[4].shape == (2, 10, 10)
+        places = [
+            (y, x)
+            for y in range(5)
+            for x in range(5)
+            if torch.equal(real[0][..., 16 * y : 16 * y + 160, 16 * x : 16 * x + 160], small[0])
+        ]
+        (y, x), *_ = places
+        assert torch.equal(fake[0][..., 16 * y : 16 * y + 160, 16 * x : 16 * x + 160], forged[0])
+        assert torch.equal(fake[4][:, y : y + 10, x : x + 10], forged[4]) and forged[4].any()
