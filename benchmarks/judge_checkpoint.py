@@ -1,6 +1,6 @@
 """Judge a checkpoint on people that it never saw, and on a family of fakes that it never learned.
 
-    SPOTTER_DATA=… python benchmarks/judge_checkpoint.py --out runs/judge [--videos FOLDER] [--quick]
+    SPOTTER_DATA=… python benchmarks/judge_checkpoint.py [--videos FOLDER] [--deepfakes FOLDER] [--quick]
 
 SPOTTER_DATA names a folder with `data/portraits` and `data/grid`. The sets:
 
@@ -14,7 +14,8 @@ SPOTTER_DATA names a folder with `data/portraits` and `data/grid`. The sets:
 * open: real videos of FOLDER, which has a folder for each person (`fetch_videos.py` makes one of eight videos found in
   open-source packages): each as it is, and stretches of it with a self-blend, a blend and a swap. Neither these people
   nor these cameras were ever trained on;
-* samples: the sample clips, of people who do not exist.
+* samples: the sample clips, of people who do not exist;
+* deepfakes: real deepfakes and real videos of FOLDER, which has a CSV with `file,label,group` (`deepfakes.py`).
 
 Writes videos, caches, `figures.json` and `figures.md`, the tables of checkpoints/README.md, under `--out` (real people
 shown as fakes: keep that folder to yourself). `--quick` leaves out the stills.
@@ -53,8 +54,10 @@ from spotterlib.fakes import (
     draw_blend,
     face_to_pixels,
     film,
+    head_rows,
     make_samples,
     marked,
+    nearest,
     self_blend,
 )
 from spotterlib.metrics import auc, bootstrap_interval
@@ -63,7 +66,8 @@ from spotterlib.scan import scan_video, score_cache, verdict
 from spotterlib.video import Perturbation, write_video
 
 sys.path.insert(0, str(ROOT / "scripts"))  # whom the checkpoint was trained on
-from train_checkpoint import CLIPS, JUDGE, ROWS, TEACH, alike, clip_rows, grid_rows, is_validation, load, portrait_rows
+from deepfakes import deepfake_table, judge_deepfakes
+from train_checkpoint import CLIPS, JUDGE, ROWS, TEACH, clip_rows, grid_rows, is_validation, load, portrait_rows
 
 CLEAN = "H.264 crf 23"
 STILLS = {
@@ -85,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = command_line(__doc__, "checkpoint", "device", out="runs/judge")
     parser.add_argument("--videos", help="folder of other real videos, in it a folder for each person")
     parser.add_argument("--quick", action="store_true", help="leave out the stills")
+    parser.add_argument("--deepfakes", help="folder of real deepfakes and real videos, with a CSV: file, label, group")
     options = parser.parse_args(arguments)
     home = need_data("data/grid", *([] if options.quick else ["data/portraits"]))
     out = output_path(options.out)
@@ -105,12 +110,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(pd.DataFrame(figures["open clips"]).to_string(index=False))
         figures["open"] = judge_videos(detector, others)
         show(f"open, {OPEN}", figures["open"][OPEN])
+    if options.deepfakes:
+        figures["deepfakes"] = judge_deepfakes(detector, find_input(options.deepfakes), out / "deepfakes")
+        print(deepfake_table(figures["deepfakes"]))
     samples = cached(make_samples(), out / "samples-cache")
     figures["samples"] = {"as they are": summary(score_cache(detector, samples), detector)}
     show("samples", figures["samples"]["as they are"])
     if not options.quick:
         rows = portrait_rows(home / "data" / "portraits", out / ROWS)
-        held = [row for row in rows if is_validation(row["name"])]
+        held = head_rows([row for row in rows if is_validation(row["name"])], out / "heads")
         figures["stills"] = judge_stills(detector, held)
         for name, found in figures["stills"].items():
             show(f"stills, {name}", found)
@@ -154,6 +162,8 @@ def tables(figures: dict) -> str:
         first = next(iter(figures[name].values()))
         kinds = ", ".join(f"{kind} {value:.2f}" for kind, value in first["auc_by_kind"].items())
         lines += ["", f"AUC per kind of fake, first row: {kinds}.", ""]
+    if figures.get("deepfakes"):
+        lines += ["### Real deepfakes", "", deepfake_table(figures["deepfakes"]), ""]
     lines += [
         "### GRID as it is: ten real clips",
         "",
@@ -219,7 +229,7 @@ def summary(table: pd.DataFrame, detector: Detector) -> dict:
 
 def judge_stills(detector: Detector, rows: list[dict]) -> dict:
     """One real and one blended clip of every validation portrait, and of every third one under each damage."""
-    donors, found = alike(rows), {}
+    donors, found = nearest(rows), {}
     for name, camera in STILLS.items():
         lines = []
         for number, row in enumerate(rows):
@@ -237,7 +247,7 @@ def judge_stills(detector: Detector, rows: list[dict]) -> dict:
 
 def judge_still_swaps(detector: Detector, rows: list[dict]) -> dict:
     """One real clip of every validation portrait, and one that wears the face of a portrait alike."""
-    donors, lines = alike(rows), []
+    donors, lines = nearest(rows), []
     for number, row in enumerate(rows):
         rng = np.random.default_rng([11, number])
         carrier, other = load(row, rng, 24), load(rows[int(rng.choice(donors[number]))], rng, 24)
