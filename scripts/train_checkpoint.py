@@ -163,6 +163,7 @@ def train(stage: str, options: argparse.Namespace, home: Path, out: Path, start:
         "name": "spotter_v2",
         "licence": "MIT",
         "limits": LIMITS,
+        "looks_for": "a pasted or decoded face",
         "data": {
             "training": "stills of ordinary people and of politicians set in motion, and real clips; fakes of them by "
             "blending a face onto itself, by pasting that of one who looks alike, and by a small neural decoder, "

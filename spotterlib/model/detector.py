@@ -33,6 +33,11 @@ class Detector:
         """How far a head may lean, in degrees either way, for this checkpoint to judge it: as far as it was trained."""
         return roll_of(self.card)
 
+    @property
+    def looks_for(self) -> str:
+        """What this checkpoint was taught to see, as words: `looks_for` of its card. Older ones know pasted faces."""
+        return str(self.card.get("looks_for") or "a pasted face")
+
     def calibrated(self, logits: np.ndarray, head: str) -> np.ndarray:
         """Probabilities of "fake" (N,) for raw logits (N,) of the head "clip" or "frame"."""
         fitted = self.card["calibration"][head]

@@ -135,7 +135,7 @@ def _report(detector: Detector, found: VideoFaces, faces: list[FaceResult], timi
         label=label,
         probability=probability,
         confidence=confidence,
-        reason=_reason(found, faces, label, probability, t_low, t_high, detector.most_roll),
+        reason=_reason(found, faces, label, probability, t_low, t_high, detector.most_roll, detector.looks_for),
         faces=tuple(faces),
         times=found.times,
         frame_scores=frame_scores,
@@ -161,8 +161,9 @@ def _reason(
     t_low: float,
     t_high: float,
     most_roll: float,
+    looks_for: str,
 ) -> str:
-    """Why the verdict is undecided, or what one should know of a decided one; "" when there is nothing to say."""
+    """Why the verdict is undecided, or what one should know of a decided one: of REAL, what was looked for."""
     said = []
     if not faces:
         looked = _frames_of(min(len(found.times), FRAMES * max(len(found.windows), 1)))
@@ -204,6 +205,8 @@ def _reason(
         said.append(f"faces less than {least:.0f} px wide were not looked for in a picture of this size")
     if len(found.times) < 0.9 * found.info.frames:
         said.append(f"the file is damaged: {len(found.times)} of its {_frames_of(found.info.frames)} can be decoded")
+    if label == "REAL":
+        said.append(f"no trace of {looks_for} was found, and no other kind of fake was looked for")
     text = "; ".join(said)
     return text[:1].upper() + text[1:] + "." if text else ""
 

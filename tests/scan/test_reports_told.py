@@ -15,6 +15,7 @@ from spotterlib.faces import VideoFaces, find_faces
 from spotterlib.scan import ScanReport, scan_video, videos
 
 ALL = [True] * 24
+LOOKED_FOR = "no trace of a pasted face was found, and no other kind of fake was looked for"
 
 
 def placed(faces: VideoFaces, *middles: tuple[float, float]) -> VideoFaces:
@@ -57,7 +58,7 @@ def test_one_fake_face_of_nine_is_named(judged):
     told = "face 1 of 9, at the upper right, 0.0 to 1.8 s, looks forged on its own (p = 0.71): look at it"
     assert told in report.reason and told in repr(report)
     assert report.reason.startswith("9 faces were scored") and "undecided" not in report.reason
-    assert judged(faces, *[0.05] * 9).reason == "9 faces were scored, and their number is allowed for."
+    assert judged(faces, *[0.05] * 9).reason == f"9 faces were scored, and their number is allowed for; {LOOKED_FOR}."
 
 
 def test_of_many_fake_faces_a_few_are_named_and_the_others_counted(judged):
@@ -76,8 +77,8 @@ def test_windows_of_every_face_are_looked_at(judged):
     told = "2 of 6 windows look forged on their own, 72 to 95 s (p = 0.75), 24 to 47 s (p = 0.71): look at them"
     assert told in report.reason
     report = judged(long_faces(4, 1), 0.02, 0.5, 0.02, 0.02)
-    assert report.label == "REAL" and report.reason == "1 of 4 windows is undecided on its own (p = 0.50)."
-    assert judged(long_faces(4, 1), *[0.02] * 4).reason == ""
+    assert report.label == "REAL" and report.reason == f"1 of 4 windows is undecided on its own (p = 0.50); {LOOKED_FOR}."
+    assert judged(long_faces(4, 1), *[0.02] * 4).reason == f"N{LOOKED_FOR[1:]}."
 
 
 def long_faces(windows: int, faces: int) -> VideoFaces:
@@ -105,7 +106,7 @@ def test_a_face_that_comes_late_is_told(judged, tmp_path):
     assert report.label == "REAL"
     assert report.reason == (
         "A face at the lower right, 1.4 to 1.8 s, was found and not judged (seen in at most 6 frames of a window; 8 "
-        "are needed)."
+        f"are needed); {LOOKED_FOR}."
     )
     assert report.reason in json.dumps(report.to_dict())
     nobody = judged(placed(synthetic(late, late, grid_only=True), (0.2, 0.5), (0.8, 0.9)))
@@ -130,7 +131,7 @@ def test_a_window_with_too_little_of_a_face_is_told(judged):
     track = replace(long.tracks[0], confidences=trust, boxes=boxes)
     report = judged(replace(long, tracks=(track,), clips=(replace(long.clips[0], valid=valid),)), 0.1, 0.1)
     assert report.reason == (
-        "In 1 of 3 windows (24.0 to 47.0 s) the face was seen in fewer than 8 frames and not judged."
+        f"In 1 of 3 windows (24.0 to 47.0 s) the face was seen in fewer than 8 frames and not judged; {LOOKED_FOR}."
     )
 
 

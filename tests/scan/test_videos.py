@@ -21,6 +21,8 @@ from spotterlib.faces import FaceClip, VideoFaces
 from spotterlib.scan import scan_video, videos
 from spotterlib.video import iterate_frames
 
+LOOKED_FOR = "no trace of a pasted face was found, and no other kind of fake was looked for"
+
 synthetic = partial(with_between, grid_only=True)
 
 
@@ -90,7 +92,7 @@ def test_every_report_is_whole(reports, name):
 def test_one_face_is_scored_in_every_frame(reports):
     report = reports["face"]
     assert report.label in ("REAL", "FAKE")
-    assert report.reason == ""
+    assert report.reason == (f"N{LOOKED_FOR[1:]}." if report.label == "REAL" else "")
     assert np.isfinite(report.frame_scores).all()
     assert ((report.frame_scores >= 0) & (report.frame_scores <= 1)).all()
     face = report.faces[0]
@@ -199,7 +201,8 @@ def test_thresholds_decide(cheap, p, label, confidence):
     report = cheap(synthetic([True] * 24), [float(logit(p)) + (1e-6 if p == 0.7 else -1e-6)])
     check(report)
     assert (report.label, report.confidence) == (label, pytest.approx(confidence, abs=0.01))
-    assert (report.reason == "") == (label != "UNDECIDED")
+    assert (report.reason == "") == (label == "FAKE")
+    assert report.reason.lower().endswith(f"{LOOKED_FOR}.") == (label == "REAL"), "REAL says no more than what was looked for"
     if label == "UNDECIDED":
         assert f"{p:.2f}, lies between the thresholds 0.30 and 0.70" in report.reason
 
@@ -231,7 +234,7 @@ def test_the_strongest_face_comes_first_and_unscored_ones_last(cheap):
 def test_tracks_one_after_the_other_are_not_called_so_many_people(cheap):
     early, late = [k < 10 for k in range(24)], [k >= 12 for k in range(24)]
     assert cheap(synthetic(early, late), [-2.0, -2.0]).reason == (
-        "2 tracks of a face, at most 1 at a time, were scored, and their number is allowed for."
+        f"2 tracks of a face, at most 1 at a time, were scored, and their number is allowed for; {LOOKED_FOR}."
     )
 
 
@@ -343,3 +346,8 @@ def test_a_file_cut_short_is_scanned_as_far_as_it_goes(clips, tmp_path, detector
     check(report)
     assert 8 <= report.info.frames < 30
     assert report.probability is not None
+
+
+def test_real_names_what_this_checkpoint_looks_for(cheap, detector, monkeypatch):
+    monkeypatch.setitem(detector.card, "looks_for", "a pasted or decoded face")
+    assert "no trace of a pasted or decoded face" in cheap(synthetic([True] * 24), [-4.0]).reason.lower()
