@@ -139,3 +139,17 @@ def test_the_videos_kept_are_those_of_the_folder(tmp_path, monkeypatch):
     assert len(script.open_rows(tmp_path / "one", kept)) == 4, "what was kept is of another folder"
     with pytest.raises(DataError, match="a folder for each of two people"):
         script.open_rows(tmp_path / "one" / "a", kept)
+
+
+def test_thresholds_accuse_few_of_reals_of_every_kind_alike():
+    import calibrate_checkpoint as script
+
+    rng = np.random.default_rng(0)
+    label, video = np.tile([0, 1], 60), np.arange(120) >= 80
+    clip = rng.normal(np.where(label, 1.5, -1.0), 1.0)
+    filmed = {"clip": clip, "frame": clip[:, None] + rng.normal(0, 1, (120, 4)), "label": label, "video": video}
+    found = script.calibrated(filmed, {"videos": rng.normal(-3, 1, 10), "stills": rng.normal(-2, 1, 200)})
+    shares = [row["accused"] for row in found["validation"]["reals_by_kind"].values()]
+    assert np.mean(shares) <= 0.0501 and max(shares) > 0.05, "the harder kinds a little more than their share"
+    assert found["thresholds"]["t_low"] <= 0.5 <= found["thresholds"]["t_high"] and found["validation"]["reals"] == 60
+    assert all(fitted["scale"] > 0 for fitted in found["calibration"].values())
