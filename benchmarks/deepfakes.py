@@ -22,6 +22,9 @@ from spotterlib.metrics import auc, bootstrap_interval
 from spotterlib.model import Detector, load_checkpoint
 from spotterlib.scan import score_cache
 
+FEW = 5
+"""Methods with fewer fakes are counted together."""
+
 _WORDS = ("REAL", "UNDECIDED", "FAKE")
 
 
@@ -70,7 +73,9 @@ def deepfake_figures(scored: pd.DataFrame) -> dict:
     labels, p, groups = (seen[name].to_numpy() for name in ("label", "probability", "group"))
     reals = seen[seen["label"] == 0]
     by_method = {}
-    for method, part in scored[scored["label"] == 1].groupby("method"):
+    fakes = scored[scored["label"] == 1]
+    rare = fakes.groupby("method")["method"].transform("size") < FEW
+    for method, part in fakes.groupby(fakes["method"].mask(rare, "others")):
         there = part[part["probability"].notna()]
         answers = np.repeat([0, 1], [len(reals), len(there)])
         scores = np.concatenate([reals["probability"], there["probability"]])
