@@ -77,7 +77,8 @@ def test_windows_of_every_face_are_looked_at(judged):
     told = "2 of 6 windows look forged on their own, 72 to 95 s (p = 0.75), 24 to 47 s (p = 0.71): look at them"
     assert told in report.reason
     report = judged(long_faces(4, 1), 0.02, 0.5, 0.02, 0.02)
-    assert report.label == "REAL" and report.reason == f"1 of 4 windows is undecided on its own (p = 0.50); {LOOKED_FOR}."
+    assert report.label == "REAL"
+    assert report.reason == f"1 of 4 windows is undecided on its own (p = 0.50); {LOOKED_FOR}."
     assert judged(long_faces(4, 1), *[0.02] * 4).reason == f"N{LOOKED_FOR[1:]}."
 
 

@@ -202,7 +202,8 @@ def test_thresholds_decide(cheap, p, label, confidence):
     check(report)
     assert (report.label, report.confidence) == (label, pytest.approx(confidence, abs=0.01))
     assert (report.reason == "") == (label == "FAKE")
-    assert report.reason.lower().endswith(f"{LOOKED_FOR}.") == (label == "REAL"), "REAL says no more than what was looked for"
+    told = report.reason.lower().endswith(f"{LOOKED_FOR}.")
+    assert told == (label == "REAL"), "REAL says no more than what was looked for"
     if label == "UNDECIDED":
         assert f"{p:.2f}, lies between the thresholds 0.30 and 0.70" in report.reason
 
