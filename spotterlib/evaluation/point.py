@@ -38,7 +38,7 @@ def choose_point(
 
 
 def card_point(detector: Detector) -> OperatingPoint:
-    """The thresholds of a checkpoint's card, chosen on its validation clips when it was trained."""
+    """The thresholds of a checkpoint's card, chosen on its validation clips when it was trained or calibrated."""
     return _point(Thresholds(*detector.thresholds), f"the card of {detector.name}", frozenset())
 
 

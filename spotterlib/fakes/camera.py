@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .edits import EDITS, WORN
+from .everyday import EDITS, WORN
 
 PLAIN_WHITE = (1.0, 1.0, 1.0)
 

@@ -13,7 +13,7 @@ from ..faces import CROP, crop_face
 from ..video import transcode_frames
 from .camera import MOST_CUT, PLAIN, PLAIN_WHITE, Camera
 from .carriers import Carrier
-from .edits import edited, worn
+from .everyday import edited, worn
 
 declare_missing_operators()
 from torchvision.transforms.v2 import functional as tv  # noqa: E402 - only after the missing operators are declared

@@ -1,7 +1,7 @@
 """The network, its checkpoints with their cards, and the detector that scores with them.
 
-In: crops uint8 RGB (…, 224, 224, 3). Out: logits; calibrated P(fake) from a `Detector`; checkpoint files. Imports
-`base`.
+In: crops uint8 RGB (…, 224, 224, 3). Out: logits; calibrated P(fake) from a `Detector`; checkpoint files. Beside them
+the small decoder that training's fakes are made with, for it is a network read from a checkpoint, too. Imports `base`.
 """
 
 import lazy_loader

@@ -1,6 +1,7 @@
 """Everyday edits: what apps and people do to an honest video. None of them forges anything.
 
-One list, `EDITS`, for whoever measures them (`benchmarks/edits.py`) or trains with them. Each is a function on the
+`EDITS` is what is measured (`benchmarks/edits.py`), each of one strength. Training draws edits of its own, of random
+strengths (`fakes/everyday.py`), so that what is measured is not what was practised. Each here is a function on the
 frames of a clip, uint8 RGB (T, H, W, 3), the five points of a face in each, (T, 5, 2) px, round which some are arranged
 (two eyes, nose, two mouth corners, all finite), and a random generator; the same generator gives the same edit.
 """

@@ -66,7 +66,10 @@ def test_python_example(code, place):
     script.write_text(code, encoding="utf-8")
     run(".venv/bin/python example.py", place)
     if "scan_folder" in code:
-        assert len(read_json(place / "scans" / "scans.json")) == 16
+        rows = read_json(place / "scans" / "scans.json")
+        assert sum(row["status"] == "ok" for row in rows) == 16
+        (left_out,) = [row for row in rows if row["status"] != "ok"]
+        assert left_out["status"] == "left out" and ".csv" in left_out["reason"]
     if "write_diagnostic_video(report" in code:
         assert (place / "clip_spotter.mp4").stat().st_size > 10_000
 
@@ -82,7 +85,7 @@ def test_own_data_commands(place):
 def test_each_layout_has_a_command_that_runs_in_a_fresh_clone(place):
     begins = "mkdir -p runs && .venv/bin/papermill notebooks/01_split.ipynb runs/"  # papermill makes no folder
     table = [line for line in TEXT.splitlines() if line.startswith("| ") and "papermill notebooks/01_split" in line]
-    assert len(table) == 6 and all(f"| `{begins}" in line for line in table)
+    assert len(table) == 7 and all(f"| `{begins}" in line for line in table)
     (mine,) = [line.split("`")[-2] for line in table if line.startswith("| folders |")]
     shutil.rmtree(place / "runs", ignore_errors=True)
     run(mine.replace("-p work runs/mine", f"-p work {place}/table"), place)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spotterlib.fakes import EDITS, WORN
-from spotterlib.fakes.edits import edited, worn
+from spotterlib.fakes.everyday import edited, worn
 
 MARKS = np.array([[[60, 68], [100, 68], [80, 92], [63, 111], [97, 111]]], np.float32)
 
