@@ -1,7 +1,7 @@
 """The two thresholds that turn a probability into a verdict, what they do, and how they are chosen.
 
-`choose_thresholds` alone chooses any: for the card at the end of a training run or when it is calibrated anew, and for a
-stated rate or cost.
+`choose_thresholds` alone chooses any: for the card, at the end of a training run or when it is calibrated anew, and for
+a stated rate or cost.
 """
 
 from __future__ import annotations
