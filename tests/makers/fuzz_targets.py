@@ -126,7 +126,7 @@ def journal(data: bytes, folder: Path) -> None:
     good = {"key": "k", "row": {"path": "a.mp4"}}
     (folder / "scans.jsonl").write_bytes(data + b"\n" + json.dumps(good).encode() + b"\n")
     with open(folder / "scans.jsonl", "a+", encoding="utf-8", errors="replace") as file:
-        rows = Journal(file).rows
+        rows = Journal(file, folder).rows
     assert rows["k"]["path"] == "a.mp4"
     assert all(isinstance(row, dict) and len(row) >= 12 for row in rows.values())
 

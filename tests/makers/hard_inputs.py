@@ -392,7 +392,8 @@ def _cases() -> list[Case]:
         ("list.m3u8", "Is it complete"), ("concat.mp4", "Is it complete"),
     ]:  # fmt: skip
         shown_as = {"still.mp4": "a JPEG named .mp4", "concat.mp4": "a concat script", "list.m3u8": "a playlist"}
-        add(g, shown_as.get(name, name), bad_input(name), "error", words)
+        gone = "missing" if name in ("dangling.mp4", "missing.mp4") else ""
+        add(g, shown_as.get(name, name), bad_input(name), "error", words, status=gone)
     add(g, "a pickle that would run code", harmful_pickle, "error", "Is it complete")
     add(g, "a file that may not be read", unreadable, "error", "Permission denied", nobody=True)
 

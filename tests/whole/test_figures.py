@@ -109,7 +109,7 @@ def test_every_figure_draws_without_a_warning_and_fits(name):
 
 FIGURES = [  # the files that draw, and whether what they draw is at hand without torch
     ("base.style", True),
-    ("data.figures", True),
+    ("splits.figures", True),
     ("faces.quality", False),
     ("training.figures", True),
     ("evidence.charts", True),

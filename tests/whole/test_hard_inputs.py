@@ -29,7 +29,7 @@ from makers.hard_inputs import (
 )
 from makers.video_files import encode
 
-from spotterlib.base import ROOT, VideoError
+from spotterlib.base import ROOT, VideoError, own_name
 from spotterlib.data import build_manifest
 from spotterlib.faces import cache_faces, load_cache_table
 from spotterlib.notebook import read_records, run_notebook
@@ -129,7 +129,7 @@ def test_a_scan_ends_as_it_should(corpus, case: Case):
 def test_a_cache_says_the_same(corpus, case):
     row = corpus.table.iloc[CACHED.index(case)]
     assert row["status"] == case.cached_as, row["reason"]
-    assert (row["file"] != "") == (case.cached_as not in ("unreadable", "no face"))
+    assert (row["file"] != "") == (case.cached_as not in ("unreadable", "no face", "missing"))
     if case.outcome == "error":
         assert str(corpus.paths[case.name]) in row["reason"]
     else:
@@ -259,7 +259,7 @@ def test_flipped_bits_give_frames_or_one_error(tmp_path, name, codec, settings):
             lengths.append(0)
             continue
         assert np.isfinite(times).all() and (np.diff(times) > 0).all() and times[0] == 0
-        assert len(frames) > 0 and {shape for _, shape in frames} == {(info.height, info.width, 3)}
+        assert len(frames) > 0 and info.width > 0 and info.height > 0  # each frame in a size of its own, as it says
         assert np.array_equal(times, [time for time, _ in frames])
         assert taken[-len(times) :] == list(range(len(times)))
         lengths.append(len(times))
@@ -279,7 +279,7 @@ def test_notebook_00_shows_it(corpus, checkpoint, tmp_path, monkeypatch, name):
     found = corpus.outcomes[name]
     assert (record["label"], record["reason"], record["faces"]) == (found.label, found.says, found.tracks)
     assert record["probability"] == (found.probability and pytest.approx(found.probability, abs=1e-4))
-    stem = corpus.paths[name].stem
+    stem = own_name(corpus.paths[name])
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
         f"{stem}_spotter.{ending}" for ending in ("mp4", "html", "json")
     )
