@@ -11,7 +11,6 @@ Nothing of them may be published. Writes `edits.json` there and the table to `--
 
 from __future__ import annotations
 
-import shlex
 import sys
 import zlib
 from collections.abc import Sequence
@@ -68,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     counted = scored[scored["edit"] == AS_IT_IS.name]["source"].value_counts(sort=False)
     facts = {"checkpoint": detector.name, "sha256": detector.card["sha256"], "clips": counted.to_dict(), "rows": rows}
     part = f" --clips {options.clips}" if options.clips != parser.get_default("clips") else ""
-    part += f" --only {shlex.join(options.only)}" if options.only else ""
+    part += "".join([" --only", *(f' "{name}"' for name in options.only)]) if options.only else ""
     facts["command"] = f"SPOTTER_DATA=… python benchmarks/edits.py{part}"
     write_json(out / "edits.json", facts)
     page = as_page(facts)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from ..base import DataError
+from ..base import DataError, atomic_path
 from ..faces import crop_box, detect_faces
 from .stills import cut_head
 
@@ -93,7 +93,8 @@ def _head(row: dict, root: Path) -> dict:
     place = root / (row["name"].replace("/", "_").rsplit(".", 1)[0] + ".png")
     picture, box, marks = cut_head(row)
     if not place.exists():
-        cv2.imwrite(str(place), picture[..., ::-1])
+        with atomic_path(place) as temporary:
+            cv2.imwrite(str(temporary), picture[..., ::-1])
     reach = (box[2] - box[0]) / 4
     low, high = (np.round(marks.mean(0) + step).astype(int) for step in (-reach, reach))
     face = picture[max(low[1], 0) : high[1], max(low[0], 0) : high[0]]

@@ -19,6 +19,7 @@ def grid():
 
 def test_every_clip_is_scanned(grid, tmp_path):
     table = scan_folder(grid, tmp_path)
+    table = table[table["status"] != "left out"]  # what is beside the clips, in one row
     assert len(table) == 10 and (table["status"] == "ok").all()
     assert (table["faces"] >= 1).all() and table["probability"].between(0, 1).all()
     assert table["label"].isin(["REAL", "FAKE", "UNDECIDED"]).all()
