@@ -76,7 +76,8 @@ SHOW = """async ([code, times]) => {
     for (const time of times) {
         const there = new Promise((done, failed) => { video.onseeked = done; late(failed); });
         video.currentTime = time;
-        await there;
+        await there;  // then two pictures of the page, for a frame may be told of before it is drawn
+        await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
         canvas.getContext('2d').drawImage(video, 0, 0, canvas.width, canvas.height);
         shown.push(canvas.toDataURL('image/png'));
     }
