@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
-import sys
 from collections.abc import Sequence
 
-from ..base import SpotterError, output_path
+from ..base import output_path, run_main
 from ..faces import FRAMES
 from ..model import DEFAULT_CHECKPOINT
 from .cached import cached_parts
@@ -29,19 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = vars(parser.parse_args(arguments))
     work, start, frames, selfblend = (chosen.pop(name) for name in ("work", "start", "frames", "selfblend"))
     config, out = TrainConfig(**chosen), output_path(work) / "train"
-    try:
-        with stoppable_training(out):
-            train, val = cached_parts(work, frames, selfblend, config.seed)
-            for epoch in fit(config, train, val, out, start):
-                if os.environ.get("RANK", "0") == "0":
-                    print("  ".join(f"{key} {value:.4g}" for key, value in epoch.items()), flush=True)
-    except SpotterError as error:
-        sys.exit(str(error))
-    except KeyboardInterrupt as stop:
-        print(stop, file=sys.stderr)
-        gc.freeze()  # or taking apart what is there takes Python seconds
-        sys.exit(130)  # as shells say it of what Ctrl-C ended
+    with stoppable_training(out):
+        train, val = cached_parts(work, frames, selfblend, config.seed)
+        for epoch in fit(config, train, val, out, start):
+            if os.environ.get("RANK", "0") == "0":
+                print("  ".join(f"{key} {value:.4g}" for key, value in epoch.items()), flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)
