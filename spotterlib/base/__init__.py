@@ -32,7 +32,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "write_json",
         ],
         "limits": ["enough_memory", "give_back", "stoppable"],
-        "locks": ["claimed", "keeping"],
+        "locks": ["claimed", "keeping", "tidy"],
         "machine": ["pick_device", "seed_everything", "versions"],
         "paths": [
             "ROOT",

@@ -34,7 +34,7 @@ def claimed(final: Path, wait: bool = True) -> Iterator[Path | None]:
     `DataError` where nothing can be written.
     """
     part = final.with_name(f".{final.stem}.part{final.suffix}")
-    lock = FileLock(final.with_name(f".{final.stem}.lock"), blocking=wait, poll_interval=0.01, thread_local=False)
+    lock = FileLock(_lock_of(final), blocking=wait, poll_interval=0.01, thread_local=False)
     with keeping(final.parent), contextlib.suppress(Timeout):
         lock.acquire()
     if not lock.is_locked:
@@ -53,3 +53,14 @@ def claimed(final: Path, wait: bool = True) -> Iterator[Path | None]:
         with contextlib.suppress(PermissionError):
             Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
+
+
+def tidy(final: Path) -> None:
+    """Take away the lock of a maker that was killed when `final` had its name already: nobody would claim it again."""
+    if _lock_of(final).exists():
+        with claimed(final, wait=False):
+            pass
+
+
+def _lock_of(final: Path) -> Path:
+    return final.with_name(f".{final.stem}.lock")

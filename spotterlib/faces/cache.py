@@ -31,6 +31,7 @@ from ..base import (
     pick_device,
     read_table,
     stoppable,
+    tidy,
     to_json,
 )
 from ..data import Manifest
@@ -171,6 +172,8 @@ def _cache_one(
                     kept = {"key": key, **_told(found)}
                     with keeping(file.parent):
                         write_faces(part, found, kept)
+        else:
+            tidy(file)
     except VideoError as error:
         row["reason"] = str(error)
     except FileNotFoundError:

@@ -116,6 +116,24 @@ def test_killed_at_any_line_and_started_again_it_leaves_the_same_bytes(videos, u
     assert half_done >= 4
 
 
+def test_the_lock_of_one_killed_as_it_finished_is_taken_away(videos, undisturbed, tmp_path, monkeypatch):
+    def run():
+        replace = os.replace
+
+        def replaced(part, final):
+            replace(part, final)
+            if Path(final).suffix == ".npz":
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        monkeypatch.setattr(os, "replace", replaced)
+        cache_faces(videos, tmp_path / "out")
+
+    assert ended(child(run)) == -signal.SIGKILL
+    assert [name for name in contents(tmp_path / "out") if name.endswith(".lock")]
+    cache_faces(videos, tmp_path / "out")
+    assert contents(tmp_path / "out") == undisturbed
+
+
 def test_two_processes_share_the_work_and_do_nothing_twice(videos, undisturbed, tmp_path, monkeypatch):
     """The first holds a video until the second has gone on to another; only then may it end."""
     held, passed = os.pipe(), os.pipe()
