@@ -20,10 +20,14 @@ def stoppable(work: str, kept: str) -> Iterator[None]:
 
     work: "The scan of a.mp4"; kept: a sentence on what is there already and how to go on. Around other stoppable work
     the outermost speaks. Outside the main thread, where Python handles no signal, and where the caller handles SIGTERM
-    in a way of its own, that signal does what it did.
+    in a way of its own, that signal does what it did. A stop that comes while a library's own code calls back (torch
+    writing a file) leaves it as an error of that library's: it is a stop all the same.
     """
+    told = False
 
     def stop(*_: object) -> None:
+        nonlocal told
+        told = True
         raise KeyboardInterrupt
 
     free = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
@@ -31,11 +35,20 @@ def stoppable(work: str, kept: str) -> Iterator[None]:
         signal.signal(signal.SIGTERM, stop)
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Exception) as error:
+        if not (told or _was_a_stop(error)):
+            raise
         raise KeyboardInterrupt(f"{work} was stopped. {kept}") from None
     finally:
         if free:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _was_a_stop(error: BaseException | None) -> bool:
+    """Whether an error is a `KeyboardInterrupt`, or came of one."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 _NO_MEMORY = (

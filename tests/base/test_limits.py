@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import threading
 
 import psutil
 import pytest
+import torch
 
-from spotterlib.base import limits, stoppable
+from spotterlib.base import CheckpointError, limits, stoppable
 
 
 @pytest.fixture
@@ -29,6 +31,37 @@ def test_the_outermost_work_says_what_is_kept(untouched, how):
             threading.Event().wait(60)
     assert str(caught.value) == "The whole was stopped. Half is there."
     assert caught.value.__suppress_context__, "one sentence, not three tracebacks"
+
+
+class Stopping(io.RawIOBase):
+    """A file to which torch writes; the signal comes once, while it does."""
+
+    def __init__(self, how: signal.Signals) -> None:
+        self.how, self.heard = how, 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data) -> int:
+        self.heard += 1
+        if self.heard == 2:  # inside a record, which torch then finds to be too short
+            os.kill(os.getpid(), self.how)
+        return len(data)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_that_a_library_makes_an_error_of_its_own_of_is_a_stop(untouched, how):
+    with pytest.raises(RuntimeError) as library:  # what torch makes of it, without us
+        torch.save({"a": torch.zeros(9)}, Stopping(signal.SIGINT))
+    assert isinstance(library.value.__context__, KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt, match=r"^The whole was stopped\. Half is there\.$"):  # noqa: SIM117
+        with stoppable("The whole", "Half is there."):
+            torch.save({"a": torch.zeros(9)}, Stopping(how))
+    with pytest.raises(KeyboardInterrupt, match=r"^The whole was stopped"), stoppable("The whole", ""):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as stop:
+            raise CheckpointError("It cannot be read.") from stop
 
 
 def test_work_that_ends_or_fails_is_none_of_its_business(untouched):
