@@ -9,11 +9,14 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "audit": ["audit_faces", "FaceAudit", "main_face", "mean_face", "plot_face_pairs"],
         "cache": ["cache_faces", "load_cache_table"],
         "cache_file": ["opened", "read_cache", "read_meta", "read_wide"],
-        "crops": ["CROP", "MARGIN", "PADDING", "WIDE", "crop_box", "crop_face"],
-        "detect": ["detect_faces", "least_face"],
+        "crops": ["CROP", "MARGIN", "PADDING", "WIDE", "crop_box", "crop_face", "small_scene"],
+        "detect": ["detect_faces", "face_networks", "least_face"],
         "find": ["cropping", "find_faces"],
+        "numbers": ["face_numbers"],
+        "recognise": ["distances"],
         "quality": ["count_statuses", "plot_faces", "plot_statuses", "plot_worst", "worst_detections"],
         "tracks": ["Detections", "FaceClip", "FaceTrack", "MIN_USABLE", "SMALLEST", "VideoFaces"],
         "windows": ["FRAMES", "WINDOW", "duration_of", "window_rows"],

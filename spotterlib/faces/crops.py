@@ -14,6 +14,9 @@ WIDE = 336
 MARGIN = 40
 """Margin in px of the crop, half of it on each side."""
 
+SCENE = 480
+"""Longer side in px of a whole picture as it is kept beside its faces."""
+
 PADDING = (124, 116, 104)
 """RGB outside the picture: ImageNet's mean, which is zero to the network."""
 
@@ -29,6 +32,15 @@ def crop_face(frame: np.ndarray, box: np.ndarray) -> np.ndarray:
     """Cut the square box (4,) px from uint8 RGB (H, W, 3) as uint8 (224, 224, 3), `PADDING` outside the picture."""
     x0, y0, side = _whole(box)
     return _resized(_cut(frame, x0, y0, side), CROP)
+
+
+def small_scene(frame: np.ndarray) -> bytes:
+    """The whole picture, uint8 RGB (H, W, 3), as a JPEG of at most 480 px: what people are shown around a face."""
+    scale = min(1.0, SCENE / max(frame.shape[:2]))
+    if scale < 1:
+        size = tuple(max(1, round(scale * side)) for side in frame.shape[1::-1])
+        frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+    return cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 75])[1].tobytes()
 
 
 def crop_wide(frame: np.ndarray, box: np.ndarray) -> np.ndarray:
@@ -86,3 +98,16 @@ def crop_landmarks(boxes: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """Landmarks (T, 5, 2) px of the source frame → px of the 224-px crop of boxes (T, 4)."""
     side = np.maximum(boxes[:, 2:3] - boxes[:, 0:1], 1e-6)
     return ((landmarks - boxes[:, None, :2]) * (CROP / side[:, None])).astype(np.float32)
+
+
+def moved(px: np.ndarray, size: tuple[int, int], other: tuple[int, int]) -> np.ndarray:
+    """Boxes (…, 4) or points (…, 2) of a picture of `size` (width, height) where they are in one of `other` size.
+
+    The same place seen from the middle, the shorter sides alike: so a face stays where it is when a call is sent in
+    more pixels, and about so when the camera is turned.
+    """
+    if size == other:
+        return px
+    scale = min(other) / min(size)
+    middles = [np.tile(np.array(each, np.float32) / 2, px.shape[-1] // 2) for each in (size, other)]
+    return ((px - middles[0]) * scale + middles[1]).astype(np.float32)

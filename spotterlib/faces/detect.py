@@ -7,6 +7,7 @@ import functools
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -14,30 +15,33 @@ import numpy as np
 from ..base import on_one_core, pick_device
 from .tracks import Detections
 
+if TYPE_CHECKING:
+    from torch import nn
+
 _LOADING = threading.Lock()
 DETECT_SIDE = 360  # px: the shorter side that MTCNN sees; the same faces are found as at 1080, nine times faster
-_LEAST_FACE, _PYRAMID = 20.0, 0.709  # px of the smallest face that MTCNN looks for, and what each step then leaves
+LEAST_FACE, PYRAMID = 20.0, 0.709  # px of the smallest face that MTCNN looks for, and what each step then leaves
 MIN_CONFIDENCE = 0.9  # MTCNN's own .7 lets hands and patterns through
-_MIN_SIDE = 24  # px: MTCNN's pyramid needs more than its smallest face
+MIN_SIDE = 24  # px: MTCNN's pyramid needs more than its smallest face
 
 
 def least_face(width: int, height: int) -> float:
     """Width in px of the smallest face that is looked for in a picture of so many px."""
-    return _LEAST_FACE / min(1.0, DETECT_SIDE / max(min(width, height), 1))
+    return LEAST_FACE / min(1.0, DETECT_SIDE / max(min(width, height), 1))
 
 
 def _detector(device: str, steps: int = 0):
     """facenet-pytorch's MTCNN, every face kept; its pyramid begins `steps` steps later than usual."""
     with _LOADING:
-        detector = _load_detector(device)
+        detector = load_detector(device)
     if steps:
         detector = copy.copy(detector)  # the same networks
-        detector.min_face_size = _LEAST_FACE / _PYRAMID**steps
+        detector.min_face_size = LEAST_FACE / PYRAMID**steps
     return detector
 
 
 @functools.lru_cache(maxsize=2)
-def _load_detector(device: str):
+def load_detector(device: str):
     """MTCNN, whose weights come in its wheel. What it imports must not be imported by two threads at once."""
     from ..base import declare_missing_operators
 
@@ -45,9 +49,16 @@ def _load_detector(device: str):
     from facenet_pytorch import MTCNN
 
     return MTCNN(
-        min_face_size=_LEAST_FACE, factor=_PYRAMID, keep_all=True, select_largest=False, post_process=False,
+        min_face_size=LEAST_FACE, factor=PYRAMID, keep_all=True, select_largest=False, post_process=False,
         device=device,
     )  # fmt: skip
+
+
+def face_networks() -> dict[str, nn.Module]:
+    """MTCNN's three networks by name, in the order in which they look at a picture."""
+    with _LOADING:
+        found = load_detector("cpu")
+    return {name: getattr(found, name) for name in ("pnet", "rnet", "onet")}
 
 
 def detect_faces(frames: np.ndarray | Sequence[np.ndarray], device: str = "cpu") -> list[Detections]:
@@ -72,7 +83,7 @@ def detect_again(frame: np.ndarray, device: str, before: Future) -> Detections:
     if not len(known):
         return detect(frame, device)
     smallest = float((known[:, 2:] - known[:, :2]).max(1).min()) * _reduction(frame)
-    steps = int(np.log(max(smallest / 2 / _LEAST_FACE, 1.0)) / -np.log(_PYRAMID))
+    steps = int(np.log(max(smallest / 2 / LEAST_FACE, 1.0)) / -np.log(PYRAMID))
     found = detect(frame, device, steps)
     return found if len(found.boxes) >= len(known) or not steps else detect(frame, device)
 
@@ -87,7 +98,7 @@ def detect(frame: np.ndarray, device: str, steps: int = 0) -> Detections:
     height, width = frame.shape[:2]
     scale = _reduction(frame)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    if min(size) < _MIN_SIDE:
+    if min(size) < MIN_SIDE:
         return Detections(np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32))
     found = _mtcnn(cv2.resize(frame, size, interpolation=cv2.INTER_AREA) if scale < 1 else frame, device, steps)
     ratio = np.array([width / size[0], height / size[1]], dtype=np.float32)

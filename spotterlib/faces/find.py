@@ -1,7 +1,8 @@
 """Find the faces of a video, follow each through it, and cut the crops: the one crop policy of Spotter.
 
-A video is looked at through windows of at most 12 s that tile it; MTCNN sees 24 frames of each, spread evenly: the
-detection grid. Boxes between two grid frames are interpolated, never detected anew, so that training, evaluation and
+A video is looked at through windows of at most 12 s that tile its shots; MTCNN sees up to 24 frames of each, spread
+evenly: the detection grid. Cuts are seen while it is decoded; where there are any, it is decoded once more by the plan
+that knows them. Boxes between two grid frames are interpolated, never detected anew, so that training, evaluation and
 scanning cut the same crops.
 """
 
@@ -17,24 +18,38 @@ import cv2
 import numpy as np
 
 from ..base import VideoError, give_back, on_one_core, pick_device
-from ..video import probe_video, sample_frames
-from .crops import CROP, MARGIN, WIDE, crop_box, crop_face, crop_wide, inner_crop, thumbnail
+from ..video import ShotCuts, probe_video, sample_frames
+from .crops import (
+    CROP,
+    MARGIN,
+    WIDE,
+    crop_box,
+    crop_face,
+    crop_landmarks,
+    crop_wide,
+    inner_crop,
+    moved,
+    small_scene,
+    thumbnail,
+)
 from .detect import DETECT_SIDE, MIN_CONFIDENCE, detect, detect_again
+from .people import SAME_PERSON, people_of
 from .tracking import PATIENCE, SMOOTHING, Linker, Sighting, smooth
 from .tracks import Detections, FaceClip, FaceTrack, VideoFaces
-from .windows import FRAMES, MAX_WINDOWS, WINDOW, coverage_of, plan_windows, with_between
+from .windows import GRID, MAX_WINDOWS, coverage_of, plan_windows, with_between
 
-_WHOLE_LOOK = 4  # of so many grid frames one is looked at for small faces even where larger ones are
-_MIN_SIGHTINGS = 3  # fewer are a slip of the detector
-_HELD = 4096 * 2304  # px: a larger picture (8K) is held reduced to this, for a window of them must fit into the memory
+WHOLE_LOOK = 4  # of so many grid frames one is looked at for small faces even where larger ones are
+MIN_SIGHTINGS = 3  # fewer are a slip of the detector
+HELD = 4096 * 2304  # px: a larger picture (8K) is held reduced to this, for a window of them must fit into the memory
 
 
 def cropping() -> dict[str, object]:
     """The settings that decide which faces are found and how they are cut, JSON-ready: what a cache belongs to."""
-    seen = {"detector": "MTCNN of facenet-pytorch 2.5", "detect_side": DETECT_SIDE, "whole_look": _WHOLE_LOOK}
+    seen = {"detector": "MTCNN of facenet-pytorch 2.5", "detect_side": DETECT_SIDE, "whole_look": WHOLE_LOOK}
     seen |= {"min_confidence": MIN_CONFIDENCE}
-    followed = {"min_sightings": _MIN_SIGHTINGS, "patience": PATIENCE, "smoothing": SMOOTHING}
-    return {"crop": CROP, "wide": WIDE, "margin": MARGIN, "frames": FRAMES, "window": WINDOW, **seen, **followed}
+    followed = {"min_sightings": MIN_SIGHTINGS, "patience": PATIENCE, "smoothing": SMOOTHING}
+    followed |= {"same_person": SAME_PERSON}
+    return {"crop": CROP, "wide": WIDE, "margin": MARGIN, **GRID, **seen, **followed}
 
 
 def find_faces(
@@ -44,29 +59,37 @@ def find_faces(
     device: str = "cpu",
     progress: Callable[[float], None] | None = None,
     wide: bool = False,
+    span: tuple[float, float] | None = None,
 ) -> VideoFaces:
     """Detect, follow and crop every face of a video, decoding it once.
 
     between: further frames cropped in each gap of the detection grid (0 for scanning, more for a training cache);
-    wide: keep the surroundings of every crop too (`FaceClip.wide`); progress: called with the share done, 0…1.
+    wide: keep the surroundings of every crop too (`FaceClip.wide`); progress: called with the share done, 0…1; span:
+    from and to in s, where only a part is to be looked at.
     Raises `VideoError` when the video cannot be read, `SpotterError` for a device that there is not.
     A track with fewer than 3 sightings is a slip of the detector and left out (where 3 frames or more were looked at).
     """
     device = pick_device(device)
     info = probe_video(path)
     finders: list[_Finder] = []
+    shots = ShotCuts()
 
     def plan(times: np.ndarray) -> list[np.ndarray]:
-        grids = plan_windows(times, max_windows)
+        grids = plan_windows(times, max_windows, shots.cuts, span)
+        if span is not None and not grids:
+            end = times[-1] if len(times) else 0.0
+            raise VideoError(f"{info.path} has no frame from {span[0]:g} to {span[1]:g} s: it ends at {end:.2f} s.")
         return grids + [with_between(grid, between) for grid in grids]
 
     def begin(groups: Sequence[np.ndarray]) -> Callable[[int, float, np.ndarray], None]:
         half = len(groups) // 2
-        finders.append(_Finder(info.path, groups[:half], groups[half:], device, progress, wide))
+        while finders:
+            finders.pop().stop()
+        finders.append(_Finder(info.path, groups[:half], groups[half:], shots.cuts, device, progress, wide))
         return finders[-1].take
 
     try:
-        times = sample_frames(path, plan, begin)
+        times = sample_frames(path, plan, begin, shots.take)
         finder = finders[-1]  # another than the first where other frames decoded than were announced
         finder.end_window()  # a damaged video may decode to an earlier end the second time
     finally:
@@ -76,7 +99,8 @@ def find_faces(
     width, height = finder.usual_size()
     info = replace(info, width=width, height=height)
     coverage = coverage_of(times, [grid[grid < len(times)] for grid in finder.grids if grid[0] < len(times)])
-    return VideoFaces(info, times, finder.spans(), tracks, clips, coverage)
+    looked = len(finder.rows)
+    return VideoFaces(info, times, finder.spans(), tracks, clips, coverage, finder.scenes, looked)
 
 
 @dataclass(frozen=True)
@@ -90,35 +114,24 @@ class _Held:
     scale: float
 
 
-def _moved(px: np.ndarray, size: tuple[int, int], other: tuple[int, int]) -> np.ndarray:
-    """Boxes (…, 4) or points (…, 2) of a picture of `size` (width, height) where they are in one of `other` size.
-
-    The same place seen from the middle, the shorter sides alike: so a face stays where it is when a call is sent in
-    more pixels, and about so when the camera is turned.
-    """
-    if size == other:
-        return px
-    scale = min(other) / min(size)
-    middles = [np.tile(np.array(each, np.float32) / 2, px.shape[-1] // 2) for each in (size, other)]
-    return ((px - middles[0]) * scale + middles[1]).astype(np.float32)
-
-
 class _Finder:
     """Takes the chosen frames of a video in order, and looks for faces while the next ones are decoded. At the end of
     each window it follows and crops them, then lets the pictures go: what stays is 150 KB a crop, or 340 with its
-    surroundings."""
+    surroundings, and about 15 KB a grid frame."""
 
     def __init__(
         self,
         path: str,
         grids: Sequence[np.ndarray],
         frames: Sequence[np.ndarray],
+        cuts: np.ndarray,
         device: str,
         progress: Callable[[float], None] | None,
         wide: bool,
     ) -> None:
         self.path, self.grids, self.frames, self.device, self.progress = path, grids, frames, device, progress
         self.wide = wide
+        self.shots = [int(np.searchsorted(cuts, grid[0], "right")) for grid in grids]  # of each window
         self.window = 0
         self.grid = {int(index) for grid in grids for index in grid}
         self.held: list[_Held] = []  # this window's frames
@@ -127,6 +140,7 @@ class _Finder:
         self.whole: Future | None = None  # the faces of the last frame that was looked at for small ones, too
         self.looks = 0  # grid frames begun in this window
         self.rows: list[tuple[int, float, int, tuple[int, int]]] = []  # of every grid frame: index, time, window, size
+        self.scenes: dict[int, bytes] = {}  # of every grid frame, by index: the whole picture, small
         self.cropped: list[int] = []  # indices of all frames taken so far, on the grid and between
         self.linker = Linker()
         self.smoothed: list[dict[int, Sighting]] = []  # of each track by row, the box now the square crop box
@@ -134,14 +148,15 @@ class _Finder:
 
     def take(self, index: int, time: float, picture: np.ndarray) -> None:
         size = (picture.shape[1], picture.shape[0])
-        scale = min(1.0, (_HELD / (size[0] * size[1])) ** 0.5)
+        scale = min(1.0, (HELD / (size[0] * size[1])) ** 0.5)
         if scale < 1:
             picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         self.size = self.size if any(self.size) else size
         changed = bool(self.held) and self.held[-1].size != size
         self.held.append(_Held(index, time, picture, size, scale))
         if index in self.grid:
-            if self.whole is None or changed or self.looks % _WHOLE_LOOK == 0:
+            self.scenes[index] = small_scene(picture)
+            if self.whole is None or changed or self.looks % WHOLE_LOOK == 0:
                 self.whole = self.begun[index] = on_one_core(detect, picture, self.device)
             else:
                 self.begun[index] = on_one_core(detect_again, picture, self.device, self.whole)
@@ -153,6 +168,8 @@ class _Finder:
         if not self.held:
             return
         first = len(self.rows)
+        if self.window and self.shots[self.window] != self.shots[self.window - 1]:
+            self.linker.cut()
         self._link()
         for number, track in enumerate(self.linker.tracks):
             if number == len(self.smoothed):
@@ -184,7 +201,7 @@ class _Finder:
         steps = np.diff([held.time for held in looked])
         patience = max(PATIENCE, 1.5 * float(np.median(steps))) if len(steps) else PATIENCE
         for held, faces in zip(looked, found, strict=True):
-            boxes, marks = (_moved(px / held.scale, held.size, self.size) for px in (faces.boxes, faces.landmarks))
+            boxes, marks = (moved(px / held.scale, held.size, self.size) for px in (faces.boxes, faces.landmarks))
             looks = [thumbnail(held.picture, box) for box in crop_box(faces.boxes)]
             self.linker.add(held.time, Detections(boxes, marks, faces.confidences), patience, looks)
             self.rows.append((held.index, held.time, self.window, held.size))
@@ -200,7 +217,7 @@ class _Finder:
         boxes, marks, found = track.at(np.array([held.time for held in self.held]))
         for held, box, points, there in zip(self.held, boxes, marks, found, strict=True):
             if there:
-                box, points = (_moved(px, self.size, held.size) for px in (box, points))
+                box, points = (moved(px, self.size, held.size) for px in (box, points))
                 self.crops[number][held.index] = (cut(held.picture, box * held.scale), box, points)
 
     def _track(self, number: int, first: int = 0) -> FaceTrack:
@@ -216,12 +233,32 @@ class _Finder:
         return FaceTrack(number, frames, times, boxes, marks, trust, windows)
 
     def tracks_and_clips(self, times: np.ndarray) -> tuple[tuple[FaceTrack, ...], tuple[FaceClip, ...]]:
-        """All tracks worth the name and their clips, the main face first."""
-        least = min(_MIN_SIGHTINGS, len(self.rows))
-        tracks = [self._track(number) for number, seen in enumerate(self.smoothed) if len(seen) >= least]
+        """All people worth the name and their clips, the main face first."""
+        least = min(MIN_SIGHTINGS, len(self.rows))
+        tracks = [self._track(number) for number in self._people() if len(self.smoothed[number]) >= least]
         tracks.sort(key=lambda track: -float(track.confidences.sum()))
         clips = tuple(self._clip(self.crops[track.id], times) for track in tracks)
         return tuple(self._own(replace(track, id=rank)) for rank, track in enumerate(tracks)), clips
+
+    def _people(self) -> list[int]:
+        """Give all tracks of one person to the first of them; returns those that are left."""
+        worth = [number for number, seen in enumerate(self.smoothed) if len(seen) >= MIN_SIGHTINGS]
+        faces = [self._faces(number) for number in worth]
+        for first, *others in people_of([set(self.smoothed[number]) for number in worth], faces, self.device):
+            for other in others:
+                self.smoothed[worth[first]].update(self.smoothed[worth[other]])
+                self.crops[worth[first]].update(self.crops[worth[other]])
+                self.smoothed[worth[other]], self.crops[worth[other]] = {}, {}
+        return [number for number, seen in enumerate(self.smoothed) if seen]
+
+    def _faces(self, number: int) -> dict[int, tuple[np.ndarray, np.ndarray, float]]:
+        """Of one track by row: the crop, the points in it, and how sure the detector was."""
+        found = {}
+        for row, sighting in self.smoothed[number].items():
+            picture, box, marks = self.crops[number][self.rows[row][0]]
+            inside = inner_crop(picture) if self.wide else picture
+            found[row] = (inside, crop_landmarks(box[None], marks[None])[0], sighting.confidence)
+        return found
 
     def _own(self, track: FaceTrack) -> FaceTrack:
         """A track in px of each frame's own picture."""
@@ -229,7 +266,7 @@ class _Finder:
         if len(set(sizes)) == 1:
             return track
         boxes, marks = (
-            np.stack([_moved(px, self.size, size) for px, size in zip(values, sizes, strict=True)])
+            np.stack([moved(px, self.size, size) for px, size in zip(values, sizes, strict=True)])
             for values in (track.boxes, track.landmarks)
         )
         return replace(track, boxes=boxes, landmarks=marks, sizes=np.array(sizes, np.int64))

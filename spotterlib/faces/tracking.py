@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 2.0  # s: a blink of the detector must not split a person in two
 SMOOTHING = 0.15  # s: a detector's jitter is shorter than this, a head's motion longer
-_LEAST_AFFINITY = 0.2
-_ALIKE = 4.0  # one person looks alike to .91 and more from frame to frame, two to .78: half a step of the affinity
+LEAST_AFFINITY = 0.2
+ALIKE = 4.0  # one person looks alike to .91 and more from frame to frame, two to .78: half a step of the affinity
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,11 @@ class Linker:
 
     times: list[float] = field(default_factory=list)
     tracks: list[dict[int, Sighting]] = field(default_factory=list)
+    ended: int = 0  # tracks that go on no further, the first of `tracks`
+
+    def cut(self) -> None:
+        """A new shot begins: every track ends."""
+        self.ended = len(self.tracks)
 
     def add(
         self, time: float, found: Detections, patience: float = PATIENCE, looks: Sequence[np.ndarray] | None = None
@@ -49,16 +54,17 @@ class Linker:
         sightings = [Sighting(*face) for face in faces]
         if looks is not None:
             sightings = [replace(sighting, look=look) for sighting, look in zip(sightings, looks, strict=True)]
-        open_tracks = [track for track in self.tracks if time - self.times[max(track)] <= patience + 1e-6]
+        going_on = self.tracks[self.ended :]
+        open_tracks = [track for track in going_on if time - self.times[max(track)] <= patience + 1e-6]
         left = dict(enumerate(sightings))
         if open_tracks and sightings:
             affinity = _affinity(np.stack([self._expected(track, time) for track in open_tracks]), found.boxes)
-            fits = affinity >= _LEAST_AFFINITY
+            fits = affinity >= LEAST_AFFINITY
             fit = np.where(fits, affinity, 0.0)
             if looks is not None and max(fits.sum(0).max(), fits.sum(1).max()) > 1:
-                fit += np.where(fits, _ALIKE * _likeness(open_tracks, looks), 0.0)
+                fit += np.where(fits, ALIKE * _likeness(open_tracks, looks), 0.0)
             for i, j in zip(*linear_sum_assignment(-fit), strict=True):
-                if affinity[i, j] >= _LEAST_AFFINITY:
+                if affinity[i, j] >= LEAST_AFFINITY:
                     open_tracks[i][row] = left.pop(j)
         self.tracks.extend({row: sighting} for sighting in left.values())
 

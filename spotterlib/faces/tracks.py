@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -78,8 +78,8 @@ class FaceTrack:
         """Boxes (N, 4), landmarks (N, 5, 2) and valid (N,) at any times (N,) in s.
 
         Linear between neighbouring grid frames that both have the face; where only one of the two has it, that one's
-        within half a grid step. NaN and False elsewhere; a gap between the windows of a sampled video is not bridged,
-        nor a change of the picture's size: there the nearer one's counts.
+        within half a grid step. NaN and False elsewhere: what lies between two windows, frames that were not sampled or
+        a shot that was left out, belongs to neither. Over a change of the picture's size the nearer one's counts.
         """
         times = np.asarray(times, dtype=np.float64)
         grid, seen = self.times, self.valid
@@ -87,14 +87,15 @@ class FaceTrack:
         after = np.minimum(np.searchsorted(grid, times), len(grid) - 1)
         before = np.maximum(after - (grid[after] > times), 0)
         gap = grid[after] - grid[before]
-        neighbours = (self.windows[before] == self.windows[after]) | (gap <= 1.5 * step + 1e-6)
+        same, touching = self.windows[before] == self.windows[after], self.frames[after] - self.frames[before] <= 1
+        neighbours = same | (touching & (gap <= 1.5 * step + 1e-6))
         between = (grid[before] <= times) & (times <= grid[after])
         alike = True if self.sizes is None else (self.sizes[before] == self.sizes[after]).all(1)
         both = between & neighbours & seen[before] & seen[after] & alike
 
         nearer = np.where(np.abs(times - grid[before]) <= np.abs(times - grid[after]), before, after)
         one = np.where(seen[before] == seen[after], nearer, np.where(seen[before], before, after))
-        alone = seen[one] & (np.abs(times - grid[one]) <= step / 2 + 1e-6)
+        alone = (same | touching) & seen[one] & (np.abs(times - grid[one]) <= step / 2 + 1e-6)
 
         weight = np.where(both, (times - grid[before]) / np.maximum(gap, 1e-9), 0.0)[:, None]
         values = np.nan_to_num(np.concatenate([self.boxes, self.landmarks.reshape(len(grid), 10)], axis=1))
@@ -131,7 +132,8 @@ class FaceClip:
 class VideoFaces:
     """All faces of a video: info; times float64 (V,) s of every frame; windows: (start, end) in s of each; tracks and
     their clips, the main face first (most confidence summed over the grid). Each clip has its track's grid frames and,
-    where `between` > 0 was asked, that many frames between every two of them."""
+    where `between` > 0 was asked, that many frames between every two of them. scenes: by index, the whole picture
+    of every grid frame as a small JPEG; none where the faces come from a cache. looked: how many grid frames."""
 
     info: VideoInfo
     times: np.ndarray
@@ -139,3 +141,5 @@ class VideoFaces:
     tracks: tuple[FaceTrack, ...]
     clips: tuple[FaceClip, ...]
     coverage: float = 1.0
+    scenes: dict[int, bytes] = field(default_factory=dict)
+    looked: int | None = None

@@ -1,6 +1,8 @@
-"""Where a video is looked at: windows of at most 12 s that tile it, and 24 frames of each, the detection grid."""
+"""Where a video is looked at: windows of at most 12 s that tile its shots, and up to 24 frames of each, the grid."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,16 +18,61 @@ MAX_WINDOWS = 60
 """Most windows looked at: 12 minutes whole; a longer video is sampled by windows spread over it."""
 
 
-def plan_windows(times: np.ndarray, max_windows: int = MAX_WINDOWS) -> list[np.ndarray]:
+SHORTEST = 1.0
+"""s: of a video of more shots than windows, those that are longer are looked at."""
+
+LEAST_FRAMES, A_SECOND = 10, 4
+"""Frames of a window of a short shot: so many a second, 24 at most, and never fewer than the first number."""
+
+GRID = {"frames": FRAMES, "window": WINDOW, "shot_frames": [A_SECOND, LEAST_FRAMES], "shortest_shot": SHORTEST}
+"""What decides which frames are looked at, JSON-ready."""
+
+_THINNED = 8  # frames of a window, at least, where a video has so many shots that each must do with fewer
+
+
+def plan_windows(
+    times: np.ndarray,
+    max_windows: int = MAX_WINDOWS,
+    cuts: Sequence[int] | np.ndarray = (),
+    span: tuple[float, float] | None = None,
+) -> list[np.ndarray]:
     """Grid frames of each window: int64 arrays of at most 24 rising frame indices, for frame times (V,) in s.
 
     A video of d s has ⌈d / 12⌉ windows of equal length, side by side; above `max_windows` they are 12 s long and spread
     evenly over the video. In each, 24 frames are spread evenly from its first to its last (all if it has fewer).
     A window without a frame is left out. All by what was filmed: a gap counts for nothing, and a window that it falls
     into becomes two; if there are then more than `max_windows`, some spread evenly are kept.
+
+    cuts: the first frame of every shot but the first. Then each shot has windows of its own, of 4 frames a second, 10
+    to 24, or as many of 24 as is its share of the video, if that is more. Of more than `max_windows` shots those of
+    more than a second are looked at, however many (the longest if none is so long); where they would be more frames
+    than `max_windows` windows hold, windows become longer, and hold 8 frames or more.
+    span: from and to in s, the frames beyond which are left aside.
     """
-    if not len(times):
-        return []
+    chosen = np.arange(len(times))
+    if span is not None:
+        chosen = np.flatnonzero((times >= span[0] - 1e-6) & (times <= span[1] + 1e-6))
+    shots = [shot for shot in np.split(chosen, np.searchsorted(chosen, cuts)) if len(shot)]
+    if len(shots) < 2:
+        return [_grid(piece, FRAMES) for shot in shots for piece in _pieces(times, shot, max_windows)]
+    lengths = np.array([duration_of(times[shot]) for shot in shots])
+    kept = np.flatnonzero((lengths > SHORTEST) | (len(shots) <= max_windows))
+    kept = kept if len(kept) else np.array([lengths.argmax()])
+    share = min(1.0, max_windows * WINDOW / float(lengths[kept].sum()))
+    pieces = []
+    for number in kept:
+        most = max(1, int(np.ceil(lengths[number] / WINDOW * share)))
+        pieces += _pieces(times, shots[number], most)
+    spans = np.array([duration_of(times[piece]) for piece in pieces])
+    wanted = np.clip(np.round(A_SECOND * spans), LEAST_FRAMES, FRAMES)
+    wanted = np.maximum(wanted, np.minimum(FRAMES, np.round(FRAMES * spans / spans.sum())))
+    fewer = np.maximum(wanted * min(1.0, FRAMES * max_windows / wanted.sum()), _THINNED).astype(int)
+    return [_grid(piece, count) for piece, count in zip(pieces, fewer, strict=True)]
+
+
+def _pieces(times: np.ndarray, shot: np.ndarray, max_windows: int) -> list[np.ndarray]:
+    """The windows of one shot (frame indices in a row), each as all its frames."""
+    times = times[shot]
     duration = duration_of(times)
     count = max(1, int(np.ceil(round(duration / WINDOW, 6))))
     if count > max_windows:
@@ -36,17 +83,18 @@ def plan_windows(times: np.ndarray, max_windows: int = MAX_WINDOWS) -> list[np.n
         starts, ends = edges[:-1], edges[1:]
         ends[-1] = np.inf  # whatever rounding does, the last frame is in the last window
     clock, breaks = filmed(times), gaps(times)
+    clock = clock - clock[0]
     pieces: list[np.ndarray] = []
     for start, end in zip(starts, ends, strict=True):
         inside = np.flatnonzero((clock >= start - 1e-6) & (clock < end - 1e-6))
         pieces += [piece for piece in np.split(inside, np.searchsorted(inside, breaks, "right")) if len(piece)]
     kept = np.linspace(0, len(pieces) - 1, min(max_windows, len(pieces)))
-    return [_grid(pieces[number]) for number in np.round(kept).astype(int)]
+    return [shot[pieces[number]] for number in np.round(kept).astype(int)]
 
 
-def _grid(frames: np.ndarray) -> np.ndarray:
-    """Up to 24 of these frames, evenly spread, the first and the last among them."""
-    return frames[np.round(np.linspace(0, len(frames) - 1, min(FRAMES, len(frames)))).astype(int)]
+def _grid(frames: np.ndarray, count: int) -> np.ndarray:
+    """Up to `count` of these frames, evenly spread, the first and the last among them."""
+    return frames[np.round(np.linspace(0, len(frames) - 1, min(count, len(frames)))).astype(int)]
 
 
 def coverage_of(times: np.ndarray, plans: list[np.ndarray]) -> float:
@@ -56,7 +104,7 @@ def coverage_of(times: np.ndarray, plans: list[np.ndarray]) -> float:
 
 def duration_of(times: np.ndarray) -> float:
     """Length in s of what was filmed at frame times (V,): the last frame lasts as long as a frame does on the mean."""
-    return float(filmed(times)[-1]) * len(times) / max(len(times) - 1, 1)
+    return float(filmed(times)[-1] - times[0]) * len(times) / max(len(times) - 1, 1)
 
 
 def window_rows(windows: np.ndarray) -> np.ndarray:

@@ -15,7 +15,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "formats": ["VIDEO_ENDINGS", "VIDEO_SUFFIXES", "is_video"],
         "clock": ["filmed", "gaps"],
         "marks": ["RESULT", "is_result"],
-        "read": ["VideoInfo", "iterate_frames", "probe_video", "read_frames", "sample_frames"],
+        "pictures": ["PICTURE_SUFFIXES", "picture_kind", "read_picture"],
+        "presence": ["unchanged"],
+        "read": ["VideoInfo", "checked_path", "iterate_frames", "probe_video", "read_frames", "sample_frames"],
+        "shots": ["ShotCuts"],
         "write": ["transcode_frames", "write_video"],
     },
 )

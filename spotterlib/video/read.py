@@ -34,7 +34,8 @@ class VideoInfo:
     has_audio: bool
 
 
-def _checked_path(path: str | os.PathLike[str]) -> Path:
+def checked_path(path: str | os.PathLike[str]) -> Path:
+    """The file that a user named, whatever is in it. Raises `VideoError` for what is no ordinary file, or empty."""
     try:
         place = find_input(path)
         kind = "folder" if place.is_dir() else "file" if place.is_file() else "other"
@@ -76,7 +77,7 @@ def _packet_times(path: Path) -> np.ndarray:
 
 def probe_video(path: str | os.PathLike[str]) -> VideoInfo:
     """What a video says of itself, after decoding its first frame. Raises `VideoError` when none decodes."""
-    place = _checked_path(path)
+    place = checked_path(path)
     times = _packet_times(place)
     with opened(place) as (container, stream):
         _, _, look = next(decoded(container, stream), (0.0, None, None))
@@ -116,7 +117,7 @@ def iterate_frames(path: str | os.PathLike[str]) -> Iterator[tuple[int, float, n
 
     Raises `VideoError` when the file is missing, is no video, or not one frame of it decodes.
     """
-    place = _checked_path(path)
+    place = checked_path(path)
     count, whole = 0, True
     with opened(place) as (container, stream):
         for time, frame, look in decoded(container, stream):
@@ -139,6 +140,7 @@ def sample_frames(
     path: str | os.PathLike[str],
     plan: Callable[[np.ndarray], Sequence[np.ndarray]],
     begin: Callable[[Sequence[np.ndarray]], Callable[[int, float, np.ndarray], None]],
+    watch: Callable[[int, av.VideoFrame], bool] | None = None,
 ) -> np.ndarray:
     """Decode a video once, in order, and hand over chosen frames: returns the times (V,) in s of all its frames.
 
@@ -146,15 +148,23 @@ def sample_frames(
     `begin(groups)` returns the function that takes each wanted frame in order: index, time in s, uint8 RGB (H, W, 3).
     When other frames decode than were announced (damage, edit lists) and the plan from their true times is another, the
     video is decoded a second time, by that plan, from a new `begin`; and so it is, on one thread, from the first
-    damaged frame that is met. Raises `VideoError` when not one frame decodes, and when the file is another one at the
-    end, or gone.
+    damaged frame that is met. `watch(index, frame)` sees every frame as it is decoded the first time; once it says
+    True, for it has seen what makes the plan another, nothing more is handed over in this pass. Raises `VideoError`
+    when not one frame decodes, and when the file is another one at the end, or gone.
     """
-    place = _checked_path(path)
+    place = checked_path(path)
     with unchanged(place):
+        in_vain = False
+
+        def looked(index: int, frame: av.VideoFrame) -> bool:
+            nonlocal in_vain
+            in_vain = watch is not None and watch(index, frame)
+            return in_vain
+
         wanted = plan(_packet_times(place))
-        times, steady = _whole_pass(place, wanted, begin, steady=False)
+        times, steady = _whole_pass(place, wanted, begin, steady=False, watch=looked)
         actual = plan(times)
-        if [group.tolist() for group in actual] != [group.tolist() for group in wanted]:
+        if in_vain or [group.tolist() for group in actual] != [group.tolist() for group in wanted]:
             times, _ = _whole_pass(place, actual, begin, steady)
     return times
 
@@ -164,17 +174,22 @@ def _whole_pass(
     wanted: Sequence[np.ndarray],
     begin: Callable[[Sequence[np.ndarray]], Callable[[int, float, np.ndarray], None]],
     steady: bool,
+    watch: Callable[[int, av.VideoFrame], bool] | None = None,
 ) -> tuple[np.ndarray, bool]:
     """The times of all frames, and whether the video had to be decoded on one thread: it has where it is
     damaged, and then the pass begins again."""
-    times = _one_pass(place, wanted, begin(wanted), steady)
+    times = _one_pass(place, wanted, begin(wanted), steady, watch)
     if times is None:
-        return _whole_pass(place, wanted, begin, steady=True)
+        return _whole_pass(place, wanted, begin, steady=True, watch=watch)
     return times, steady
 
 
 def _one_pass(
-    place: Path, wanted: Sequence[np.ndarray], take: Callable[[int, float, np.ndarray], None], steady: bool
+    place: Path,
+    wanted: Sequence[np.ndarray],
+    take: Callable[[int, float, np.ndarray], None],
+    steady: bool,
+    watch: Callable[[int, av.VideoFrame], bool] | None,
 ) -> np.ndarray | None:
     """Decode everything, hand over what is wanted, return all times; None at the first damaged frame, if not steady."""
     asked = {int(index) for group in wanted for index in group}
@@ -183,7 +198,8 @@ def _one_pass(
         for time, frame, look in decoded(container, stream):
             if frame.is_corrupt and not steady:
                 return None
-            if len(times) in asked:
+            in_vain = watch is not None and watch(len(times), frame)
+            if len(times) in asked and not in_vain:
                 take(len(times), time, look.rgb(frame))
             times.append(time)
     if not times:
@@ -200,7 +216,7 @@ def read_frames(path: str | os.PathLike[str], indices: Iterable[int]) -> dict[in
         found.clear()
         return lambda index, _, picture: found.__setitem__(index, picture)
 
-    _whole_pass(_checked_path(path), wanted, begin, steady=False)
+    _whole_pass(checked_path(path), wanted, begin, steady=False)
     return found
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from makers.face_clips import detections, moving, portrait, stage, write_clip
 from makers.video_files import damaged_copy, encode
 
 from spotterlib.faces import Detections, crop_face, detect, find, find_faces
-from spotterlib.faces.crops import crop_wide
-from spotterlib.video import iterate_frames, write_video
+from spotterlib.faces.crops import crop_wide, small_scene
+from spotterlib.video import iterate_frames, read_frames, write_video
 
 
 def test_surroundings_are_found_with_the_faces(found, clips):
@@ -37,6 +38,17 @@ def test_one_person_is_one_track_of_square_smooth_boxes(found):
     assert found.coverage == 1.0
     assert len(found.times) == 30
     assert clip.valid.all()
+
+
+def test_the_whole_picture_of_every_grid_frame_is_kept_small(found, clips):
+    track = found.tracks[0]
+    assert sorted(found.scenes) == track.frames.tolist()
+    frames = read_frames(clips / "face.mp4", track.frames)
+    for index, code in found.scenes.items():
+        shown = cv2.imdecode(np.frombuffer(code, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+        assert shown.shape == frames[index].shape and np.abs(shown.astype(int) - frames[index]).mean() < 4
+    wide = small_scene(np.zeros((720, 1280, 3), np.uint8))
+    assert cv2.imdecode(np.frombuffer(wide, np.uint8), cv2.IMREAD_COLOR).shape == (270, 480, 3)
 
 
 def test_a_clip_has_the_crop_of_its_box_in_every_frame(found, clips):
@@ -74,6 +86,12 @@ def test_two_people_are_two_tracks(clips):
     assert sums == sorted(sums, reverse=True)
 
 
+@pytest.fixture
+def one_shot(monkeypatch):
+    """Whoever appears at once on a still stage, or a picture that leaps, is no cut here."""
+    monkeypatch.setattr(find.ShotCuts, "take", lambda *_: False)
+
+
 def test_who_comes_in_late_is_missing_before(clips):
     late = find_faces(clips / "late.mp4")
     (track,), (clip,) = late.tracks, late.clips
@@ -85,10 +103,10 @@ def test_who_comes_in_late_is_missing_before(clips):
 
 
 @pytest.mark.parametrize("name", ["face", "two", "late"])
-def test_looking_for_small_faces_now_and_then_changes_no_box(clips, monkeypatch, name):
+def test_looking_for_small_faces_now_and_then_changes_no_box(clips, monkeypatch, one_shot, name):
     """The oracle: every frame looked at wholly."""
     got = find_faces(clips / f"{name}.mp4")
-    monkeypatch.setattr(find, "_WHOLE_LOOK", 1)
+    monkeypatch.setattr(find, "WHOLE_LOOK", 1)
     asked = []
     plain = detect.detect
     for file in (find, detect):  # who looks wholly, and who looks again
@@ -196,7 +214,7 @@ def test_a_sampled_video_says_how_much_was_seen(tmp_path, monkeypatch):
     got = find_faces(square_clip(tmp_path / "a.mp4", 300, 5), max_windows=2)  # 60 s
     assert got.coverage == pytest.approx(24 / 60)
     assert len(got.windows) == 2
-    assert len(got.tracks) == 2  # nobody knows who it was meanwhile
+    assert len(got.tracks) == 1  # the same face after the gap
     assert not got.tracks[0].at(np.array([30.0]))[2].any()
 
 
@@ -205,8 +223,7 @@ def test_a_still_of_a_minute_loses_nothing_after_it(tmp_path, monkeypatch):
     times = np.concatenate([np.arange(30) / 10, 63 + np.arange(30) / 10])
     got = find_faces(square_clip(tmp_path / "a.mp4", 60, 10, times=times))
     assert len(got.windows) == 2
-    assert sum(int(track.valid.sum()) for track in got.tracks) == 48
-    assert [len(track.frames) for track in got.tracks] == [48, 48]
+    assert [int(track.valid.sum()) for track in got.tracks] == [48], "the same face after the gap"
 
 
 def test_three_seconds_between_frames_do_not_make_strangers(tmp_path, monkeypatch):
@@ -240,7 +257,7 @@ def test_pictures_are_let_go_after_each_window(tmp_path, monkeypatch):
     assert most[-1] == 0
 
 
-def test_a_second_pass_starts_over(tmp_path, monkeypatch):
+def test_a_second_pass_starts_over(tmp_path, monkeypatch, one_shot):
     encode(tmp_path / "a.mkv", count=48, size=(160, 64), g="1")
     path = damaged_copy(tmp_path / "a.mkv", tmp_path / "b.mkv", lambda number: number < 9 or number >= 15)
     fake_detector(monkeypatch, lambda frame: [[20.0, 10, 60, 50]])
@@ -280,7 +297,7 @@ def test_after_each_window_what_was_freed_is_handed_back(monkeypatch):
     monkeypatch.setattr(find, "detect_again", lambda *_: face)
     monkeypatch.setattr(find, "give_back", lambda: handed_back.append([len(finder.held), len(done)]))
     grids = [np.arange(24) + 24 * k for k in range(3)]
-    finder = find._Finder("long.mp4", grids, grids, "cpu", done.append, False)
+    finder = find._Finder("long.mp4", grids, grids, np.zeros(0, int), "cpu", done.append, False)
     for index in range(3 * 24):
         finder.take(index, index / 2, np.full((180, 320, 3), index, np.uint8))
     assert handed_back == [[0, 0], [0, 1], [0, 2]], "once a window, when its pictures are let go"

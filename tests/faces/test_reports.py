@@ -138,7 +138,8 @@ def test_nothing_goes_unlooked_at_because_the_clock_jumps(tmp_path, name):
         assert found.windows[1][0] == pytest.approx(3600, abs=0.5), "the gap is there: a player stops here, too"
         assert len(found.tracks) == 2
         for number, track in enumerate(sorted(found.tracks, key=lambda track: track.times[track.valid][0])):
-            assert track.valid.sum() == 24 and set(track.windows[track.valid]) == {number}
+            grid = track.windows == number  # of a shot's window: 4 frames a second, and never fewer than 10
+            assert track.valid.tolist() == grid.tolist() and grid.sum() >= 10
         assert found.info.duration == pytest.approx(4, abs=0.01)
         assert found.info.fps == pytest.approx(RATE, rel=0.01)
 

@@ -61,3 +61,13 @@ def test_smoothing_takes_jitter_and_leaves_motion(speed):
         left = smooth(line[:, None] + noise, times) - line[:, None]
         assert left.std() < (0.75 if times[-1] < 3 else 1.01) * noise.std()
     assert smooth(np.array([[5.0, 7.0]]), np.array([3.0])).tolist() == [[5.0, 7.0]]
+
+
+def test_at_a_cut_every_track_ends():
+    linker = Linker()
+    here = detections(box_at(10))
+    linker.add(0.0, here)
+    linker.cut()
+    linker.add(0.04, here)
+    linker.add(0.08, here)
+    assert [sorted(track) for track in linker.tracks] == [[0], [1, 2]]

@@ -84,3 +84,34 @@ def test_window_rows_point_at_each_windows_frames():
     assert rows[0].tolist() == list(range(24))
     assert rows[1].tolist() == [24, 25, 26, 27, 28] + [-1] * 19
     assert window_rows(np.zeros(0, np.int64)).shape == (0, 24)
+
+
+def test_every_shot_longer_than_a_second_has_windows_of_its_own():
+    times = np.arange(600) / 25
+    cuts = [75, 150, 160, 185, 500]  # the third shot has 0.4 s, the fourth 1 s
+    plans = plan_windows(times, 5, cuts)
+    spans = [(int(plan[0]), int(plan[-1])) for plan in plans]
+    assert spans[:2] == [(0, 74), (75, 149)] and (150, 159) not in spans and (160, 184) not in spans
+    assert spans[-1] == (500, 599) and len(plans) == 2 + 2 + 1  # 12.6 s are two windows
+    assert [len(plan) for plan in plans] == [12, 12, 24, 24, 16]
+    for plan in plans:
+        assert not any(plan[0] < cut <= plan[-1] for cut in cuts)
+
+
+def test_however_many_shots_there_are_each_is_looked_at():
+    times = np.arange(25 * 600) / 25
+    cuts = np.arange(50, len(times), 50)  # three hundred shots of 2 s
+    plans = plan_windows(times, cuts=cuts)
+    assert len(plans) == 300 and {len(plan) for plan in plans} == {8}
+    few = plan_windows(np.arange(50) / 25, 1, [10, 30, 40])
+    assert [(plan[0], plan[-1]) for plan in few] == [(10, 29)], "of shots that are all short the longest is looked at"
+    whole = plan_windows(np.arange(24) / 12, cuts=[14])
+    assert [len(plan) for plan in whole] == [14, 10], "a short video is looked at in as many frames as without a cut"
+
+
+def test_a_span_is_all_that_is_looked_at():
+    times = np.arange(600) / 25
+    (plan,) = plan_windows(times, span=(3.0, 5.96))
+    assert (plan[0], plan[-1], len(plan)) == (75, 149, 24)
+    assert [p[0] for p in plan_windows(times, cuts=[100], span=(3.0, 6.0))] == [75, 100]
+    assert plan_windows(times, span=(30.0, 40.0)) == []

@@ -1,0 +1,45 @@
+"""Every number that decides which faces are found and how they are cut, for whoever does the same elsewhere."""
+
+from __future__ import annotations
+
+from . import crops, detect, find, people, tracking, tracks, windows
+
+
+def face_numbers() -> dict[str, dict[str, object]]:
+    """The constants of this room, JSON-ready, by what they belong to: windows, detection, following, crops, judging.
+
+    A picture is looked at by MTCNN at `side` px; its thresholds are those of its three networks, and `overlaps` those
+    that facenet-pytorch has written into its code: of boxes at one scale, of all, after the second network, and, of the
+    smaller box, after the third. Times in s, sides in px.
+    """
+    mtcnn = detect.load_detector("cpu")
+    return {
+        "windows": {
+            "frames": windows.FRAMES,
+            "longest": windows.WINDOW,
+            "most": windows.MAX_WINDOWS,
+            "shot_frames": [windows.A_SECOND, windows.LEAST_FRAMES],
+            "shortest_shot": windows.SHORTEST,
+        },
+        "detection": {
+            "side": detect.DETECT_SIDE,
+            "least_side": detect.MIN_SIDE,
+            "least_face": detect.LEAST_FACE,
+            "pyramid": detect.PYRAMID,
+            "thresholds": list(mtcnn.thresholds),
+            "overlaps": [0.5, 0.7, 0.7, 0.7],
+            "least_confidence": detect.MIN_CONFIDENCE,
+            "whole_look": find.WHOLE_LOOK,
+            "held": find.HELD,
+        },
+        "following": {
+            "patience": tracking.PATIENCE,
+            "smoothing": tracking.SMOOTHING,
+            "least_affinity": tracking.LEAST_AFFINITY,
+            "alike": tracking.ALIKE,
+            "least_sightings": find.MIN_SIGHTINGS,
+            "same_person": people.SAME_PERSON,
+        },
+        "crops": {"side": crops.CROP, "margin": crops.MARGIN, "padding": list(crops.PADDING)},
+        "judging": {"least_frames": tracks.MIN_USABLE, "smallest": tracks.SMALLEST},
+    }
