@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "tpr_at_fpr",
         ],
         "scores": ["check_share", "checked", "ratio", "scored"],
+        "words": ["certainty_text", "probability_text", "verdict_text"],
         "thresholds": ["Thresholds", "VERDICTS", "choose_thresholds", "confusion", "verdicts"],
     },
 )
