@@ -42,8 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     held = [row for row in everybody if validates(row)]
     videos = [row for row in video_rows(home / "data", out / "videos.json") if not row["teaches"]]
     filmed = scored_pairs(detector, level(held, HELD, SHARES, np.random.default_rng(3)) + videos, decodings)
-    plain = {"videos": as_they_are(detector, videos), "stills": photographs(detector, held)}
-    write_json(place.with_suffix(".json"), {**detector.card, **calibrated(filmed, plain)})
+    clips, frames = photographs(detector, held)
+    plain = {"videos": as_they_are(detector, videos), "stills": clips}
+    stills = {"stills": for_stills(filmed, frames)}
+    write_json(place.with_suffix(".json"), {**detector.card, **calibrated(filmed, plain), **stills})
 
 
 def scored_pairs(detector: Detector, rows: list[dict], decodings: Path) -> dict[str, np.ndarray]:
@@ -70,13 +72,38 @@ def as_they_are(detector: Detector, rows: list[dict]) -> np.ndarray:
     return logits[np.isfinite(logits)]
 
 
-def photographs(detector: Detector, rows: list[dict]) -> np.ndarray:
-    """Clip logits of photographs that nothing was done to, each standing still for a clip."""
-    logits = []
+def photographs(detector: Detector, rows: list[dict]) -> tuple[np.ndarray, np.ndarray]:
+    """Clip and frame logits of photographs that nothing was done to, each standing still for a clip."""
+    logits, frames = [], []
     for row in tqdm([row for row in rows if is_held(row["group"])], desc="photographs", mininterval=10):
         crop = crop_face(cv2.imread(row["path"])[..., ::-1], np.array(row["box"]))
-        logits.append(detector.clip_logits(np.stack([crop] * FRAMES)[None])[0][0])
-    return np.array(logits)
+        whole, each = detector.clip_logits(np.stack([crop] * FRAMES)[None])
+        logits.append(whole[0])
+        frames.append(each[0, 0])
+    return np.array(logits), np.array(frames)
+
+
+def for_stills(filmed: dict[str, np.ndarray], plain: np.ndarray) -> dict:
+    """The card's calibration and thresholds for single pictures: the frame head on filmed stills, and on photographs.
+
+    One frame of each clip counts, so that no person weighs more than another. Half of the reals whose accused are
+    limited are photographs as they are.
+    """
+    still = ~filmed["video"].astype(bool)
+    logits, label = filmed["frame"][still], filmed["label"][still]
+    first = np.isfinite(logits).argmax(1)
+    logits = logits[np.arange(len(logits)), first]
+    label, logits = label[np.isfinite(logits)], logits[np.isfinite(logits)]
+    scale, bias = fit_calibration(logits, label)
+    p = expit(logits * scale + bias)
+    reals = [even(p[label == 0]), even(expit(plain * scale + bias))]
+    scores = np.concatenate([*reals, *[even(p[label == 1])] * 2])
+    cuts = choose_thresholds(scores, np.repeat([0, 1], len(scores) // 2))
+    return {
+        "calibration": {"scale": scale, "bias": bias},
+        "thresholds": asdict(replace(cuts, counts=None)),
+        "validation": {"pictures": len(label), "photographs": len(plain), "auc": auc(label, logits)},
+    }
 
 
 def calibrated(filmed: dict[str, np.ndarray], plain: dict[str, np.ndarray]) -> dict:

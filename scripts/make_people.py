@@ -1,4 +1,4 @@
-"""Make people who do not exist: mixes of whole portraits, for the embedded sample videos (data/people).
+"""Make people who do not exist: mixes of whole portraits, for the embedded sample videos (spotterlib/fakes/people).
 
 A one-off script, kept so that anyone can see how the pictures came about and make them again. It is no part of the
 package and runs in an environment of its own, because MediaPipe (for its dense landmarks and its outline of a person)
@@ -8,9 +8,9 @@ brings a second OpenCV, protobuf < 5 and jax:
     people-env/bin/pip install mediapipe==0.10.14 scipy==1.17.1 opencv-contrib-python==5.0.0.93 lazy_loader==0.6
     SPOTTER_DATA=<folder that holds data/portraits> people-env/bin/python scripts/make_people.py
 
-About four minutes. Reads data/people/recipes.json (which portraits are mixed: chosen by eye, six or seven look-alikes a
-person, no portrait in two people) and writes data/people/pNN.jpg, people.json (weights, landmarks, the check against
-the nearest real portrait) and set_aside.txt (the portraits that must never train a checkpoint).
+About four minutes. Of spotterlib/fakes/people it reads recipes.json (which portraits are mixed: chosen by eye, six or
+seven look-alikes a person, no portrait in two people) and writes pNN.jpg, people.json (weights, landmarks, the check
+against the nearest real portrait) and set_aside.txt (the portraits that must never train a checkpoint).
 
 The method, for one person:
 1. Every portrait is laid over a common frame by eyes and mouth; what lies outside it is filled from its own backdrop.
@@ -46,7 +46,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from spotterlib.base import DataError, atomic_path, command_line, need_data, read_json, run_main, to_json  # noqa: E402
 
-PEOPLE = ROOT / "data" / "people"
+PEOPLE = ROOT / "spotterlib" / "fakes" / "people"
 SEED = 0
 WIDTH, HEIGHT = 320, 392
 MOST = 0.3  # no weight of a portrait is above this, anywhere in the picture

@@ -3,9 +3,9 @@
     SPOTTER_DATA=… python scripts/train_checkpoint.py anew --out runs/checkpoint
 
 SPOTTER_DATA names a folder with `data/faces`, `data/portraits`, `data/clips`, `data/grid` and `weights`. The portraits
-in data/people/set_aside.txt, which the sample people were mixed from, are left out. People are split by a hash of their
-name: a tenth of every folder of `data/faces` and 15 % of the portraits validate, and so do the real videos of half the
-people in them. Fakes are pasted, seamless or generated (`Forgery`), each made from real faces.
+that the sample people were mixed from (spotterlib/fakes/people/set_aside.txt) are left out. People are split by a hash
+of their name: a tenth of every folder of `data/faces` and 15 % of the portraits validate, and so do the real videos of
+half the people in them. Fakes are pasted, seamless or generated (`Forgery`), each made from real faces.
 
 Stage "heads" finds every face, keeps the heads, and decodes them (half an hour of two cores). In stage "patches" the
 backbone and the frame head learn on pairs of single frames, 160 px of each; in "frames" on whole crops; in "clips" the
@@ -24,7 +24,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from spotterlib.base import ROOT, command_line, file_sha256, need_data, output_path, read_json, run_main, write_json
+from spotterlib.base import command_line, file_sha256, need_data, output_path, read_json, run_main, write_json
+from spotterlib.fakes import PEOPLE as SAMPLE_PEOPLE
 from spotterlib.fakes import (
     Carrier,
     Forgery,
@@ -279,7 +280,7 @@ def portrait_rows(folder: Path, kept: Path) -> list[dict]:
     """The portraits with a face, found once and kept."""
     if kept.exists():
         return read_json(kept)
-    aside = (ROOT / "data" / "people" / "set_aside.txt").read_text(encoding="utf-8").split()
+    aside = (SAMPLE_PEOPLE / "set_aside.txt").read_text(encoding="utf-8").split()
     with tqdm(total=1.0, desc="faces", mininterval=10) as bar:
         rows = find_portraits(folder, set(aside), lambda share: bar.update(share - bar.n))
     return read_json(write_json(kept, rows))

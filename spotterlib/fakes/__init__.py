@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "filming": ["film", "film_mask"],
         "forging": ["KINDS", "Forgery", "nearest"],
         "photographs": ["find_people", "head_rows", "is_held", "level"],
-        "samples": ["make_samples", "plan_samples", "sample_clip"],
+        "samples": ["PEOPLE", "load_people", "make_samples", "plan_samples", "sample_clip", "sample_still"],
         "selfblend": ["REGIONS", "draw_blend", "face_to_pixels", "self_blend"],
         "stills": ["find_portraits", "load_still"],
     },

@@ -1,4 +1,4 @@
-"""The embedded sample data: people who do not exist (data/people), set in motion, and fakes made of them.
+"""The embedded sample data: people who do not exist (people/), set in motion, and fakes made of them.
 
 Figures on these clips show that the code runs; they say nothing about how well a detector works on other videos.
 """
@@ -16,7 +16,7 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from ..base import ROOT, DataError, file_sha256, inside, output_path, read_json, read_table, write_csv
+from ..base import DataError, file_sha256, inside, output_path, read_json, read_table, write_csv
 from ..data import Manifest, build_manifest
 from ..video import write_video
 from .animate import animate_still, draw_motion
@@ -33,7 +33,8 @@ PAIRS = (
 """Who is swapped with whom: each person is in one pair, so that a split by pair never shows a person on both sides."""
 
 _VERSION = 2  # raise it when the clips come out otherwise: old ones are then made anew
-_PEOPLE = ROOT / "data" / "people"
+PEOPLE = Path(__file__).with_name("people")
+"""The sample people: portraits, and people.json with their landmarks."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,13 @@ def make_samples(
     Writes `real/*.mp4`, `fake/*.mp4` (H.264, 25 fps, 2–3 s), for each fake `masks/*.mp4` (white: share of the pasted
     face) and `metadata.csv`, whose column `recipe` tells clips of another seed or version, which are made anew. pairs:
     how many pairs of people (None: all 16); progress: called with the share done, 0…1. A clip is drawn from seed and
-    its own name alone, whatever the order. Raises `DataError` when data/people is not whole.
+    its own name alone, whatever the order. Raises `DataError` when the sample people are not all there.
     """
     folder, plan = output_path(out), plan_samples(pairs)
     people = load_people()
     columns = ["path", "label", "method", "group", "ids", "mask"]
     table = pd.DataFrame([[getattr(s, name) for name in columns] for s in plan], columns=columns)
-    table["recipe"] = f"{_VERSION}-{seed}-{file_sha256(_PEOPLE / 'people.json')[:12]}"
+    table["recipe"] = f"{_VERSION}-{seed}-{file_sha256(PEOPLE / 'people.json')[:12]}"
     _clear(folder, table)
     write_csv(folder / "metadata.csv", table)
 
@@ -122,15 +123,15 @@ def _clear(folder: Path, table: pd.DataFrame) -> None:
 
 
 def load_people() -> dict[str, dict]:
-    """The people of data/people by name: file (path) and landmarks (5, 2) px.
+    """The sample people by name: file (path) and landmarks (5, 2) px.
 
     Raises `DataError` when one is missing.
     """
-    listed = read_json(_PEOPLE / "people.json")["people"]
-    people = {p["name"]: {"file": _PEOPLE / p["file"], "landmarks": np.array(p["landmarks"])} for p in listed}
+    listed = read_json(PEOPLE / "people.json")["people"]
+    people = {p["name"]: {"file": PEOPLE / p["file"], "landmarks": np.array(p["landmarks"])} for p in listed}
     lost = [name for pair in PAIRS for name in pair if name not in people or not people[name]["file"].exists()]
     if lost:
-        raise DataError(f"{_PEOPLE} lacks {', '.join(lost)}. Restore the folder from the repository.")
+        raise DataError(f"{PEOPLE} lacks {', '.join(lost)}. Restore the folder from the repository.")
     return people
 
 
@@ -193,6 +194,11 @@ def _write_sample(sample: Sample, people: dict[str, dict], seed: int, folder: Pa
 
 def _generator(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
+
+
+def sample_still() -> np.ndarray:
+    """A portrait of a sample person, uint8 RGB (H, W, 3)."""
+    return _portrait(load_people()[SHOWN], 1.0)[0]
 
 
 def _portrait(person: dict, size: float) -> tuple[np.ndarray, np.ndarray]:

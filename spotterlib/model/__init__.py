@@ -10,8 +10,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "autoencoder": ["Autoencoder", "load_autoencoder"],
-        "checkpoints": ["DEFAULT_CHECKPOINT", "fill", "load_imagenet", "read_card", "read_tensors", "save_checkpoint"],
-        "detector": ["Detector", "load_checkpoint"],
+        "cards": ["read_card"],
+        "checkpoints": ["DEFAULT_CHECKPOINT", "fill", "load_imagenet", "read_tensors", "save_checkpoint"],
+        "detector": ["Detector"],
+        "loading": ["load_checkpoint", "read_checkpoint"],
         "network": ["FEATURES", "MEAN", "STD", "SpotterNet", "normalise"],
+        "runtime": ["ABOUT", "OnnxNet"],
     },
 )

@@ -1,33 +1,25 @@
-"""Checkpoints: weights as safetensors, and the card that belongs to them."""
+"""Checkpoints: weights as safetensors, read, checked and written with their card."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ..base import ROOT, CheckpointError, atomic_path, file_sha256, named_path, parse_json, read_text, write_json
+from ..base import CheckpointError, atomic_path, file_sha256, named_path, write_json
+from .cards import check_card
 from .network import SpotterNet
 
 _LARGEST = 1 << 30  # bytes of a checkpoint: sixteen times what the weights take in fp32
 _KINDS = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64)  # of numbers in a checkpoint
-DEFAULT_CHECKPOINT = ROOT / "checkpoints" / "spotter_v1.safetensors"
+SHIPPED = "spotter_v1"
+"""The checkpoint that Spotter ships: weights and card of this name lie in `shipped/`, inside the package."""
 
-
-ROLL = 18.0
-"""Degrees that a head may lean either way where a card does not say how far training went. Turned about their middle,
-ten honest clips were accused none at 10°, three at 20° and seven at 30°; in filmed talk heads lean by up to 15°."""
-
-
-def roll_of(card: dict) -> float:
-    """How far a head may lean, in degrees either way, for a checkpoint to judge it: `preprocessing.roll_deg`."""
-    about = card.get("preprocessing")
-    return float(about.get("roll_deg", ROLL)) if isinstance(about, dict) else ROLL
+DEFAULT_CHECKPOINT = Path(__file__).with_name("shipped") / f"{SHIPPED}.safetensors"
 
 
 def load_imagenet(net: SpotterNet, path: str | os.PathLike[str]) -> SpotterNet:
@@ -84,7 +76,7 @@ def save_checkpoint(path: str | os.PathLike[str], net: SpotterNet, card: dict) -
     a weight is no number in fp16; `WriteError` when the disk is full.
     """
     path = named_path(path)
-    _check_card(card)
+    check_card(card)
     norm = tuple(f"{name}." for name, module in net.named_modules() if isinstance(module, nn.BatchNorm2d))
     state = {}
     for key, value in net.state_dict().items():
@@ -102,34 +94,3 @@ def save_checkpoint(path: str | os.PathLike[str], net: SpotterNet, card: dict) -
             raise OSError(str(error)) from error
         write_json(beside, {**card, "sha256": file_sha256(weights)})
     return path
-
-
-def read_card(path: str | os.PathLike[str]) -> dict:
-    """The card beside a checkpoint.
-
-    Raises `CheckpointError` when it is missing, no JSON, or lacks what a verdict needs.
-    """
-    place = Path(path).with_suffix(".json")
-    try:
-        card = parse_json(read_text(place))
-        _check_card(card)
-        if not isinstance(card["sha256"], str):
-            raise TypeError("sha256 is no text")
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{place} is missing: a checkpoint is useless without its card. Restore it.") from error
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise CheckpointError(f"{place} is no card of a Spotter checkpoint ({error!r}). Restore it.") from error
-    return card
-
-
-def _check_card(card: dict) -> None:
-    """Raise `KeyError`, `TypeError` or `ValueError` when a card lacks what a verdict needs, or it makes no sense."""
-    t_low, t_high = (float(card["thresholds"][name]) for name in ("t_low", "t_high"))
-    if not 0 < t_low <= t_high < 1:
-        raise ValueError(f"the thresholds must satisfy 0 < t_low ≤ t_high < 1, not {t_low} and {t_high}")
-    if not 0 < roll_of(card) <= 180:
-        raise ValueError(f"preprocessing.roll_deg must be above 0 and at most 180 degrees, not {roll_of(card)}")
-    for head in ("clip", "frame"):
-        scale, bias = (float(card["calibration"][head][name]) for name in ("scale", "bias"))
-        if not (0 < scale < np.inf and np.isfinite(bias)):
-            raise ValueError(f"the calibration of the {head} head needs a scale > 0 and a finite bias")

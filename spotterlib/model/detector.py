@@ -4,29 +4,61 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from ..base import CheckpointError, DataError, enough_memory, file_sha256, find_input, pick_device
-from .checkpoints import DEFAULT_CHECKPOINT, check_size, fill, read_card, read_tensors, roll_of
-from .folding import fold
-from .network import SpotterNet, normalise
+from ..base import ArgumentError
+from .cards import roll_of
+from .runtime import OnnxNet, read_onnx
+
+if TYPE_CHECKING:
+    from .network import SpotterNet
 
 
 @dataclass(frozen=True)
 class Detector:
-    """A loaded checkpoint: the net, folded for scoring, on its device, and its card."""
+    """A loaded checkpoint: the net (torch's, folded for scoring, on its device; or onnxruntime's) and its card; the
+    card's file by its SHA-256."""
 
-    net: SpotterNet
+    net: SpotterNet | OnnxNet
     card: dict
     device: str
     name: str
+    card_sha256: str = ""
+
+    def __repr__(self) -> str:
+        t_low, t_high = self.thresholds
+        return f"Detector({self.name!r} on {self.device}: REAL up to {t_low:.2f}, FAKE from {t_high:.2f})"
+
+    @staticmethod
+    def from_onnx(folder: str | os.PathLike[str]) -> Detector:
+        """The detector of a folder that `export_onnx` wrote: onnxruntime scores, and torch is not even imported.
+
+        It scores and scans like the checkpoint that was exported, on the CPU; probabilities differ by 1e-3 at most.
+        Heat is the frame head's class activation, for a graph has no gradients. Raises `CheckpointError` when the
+        folder is not whole, `SpotterError` when onnxruntime is not installed.
+        """
+        net, card, name, card_sha256 = read_onnx(folder)
+        return Detector(net, card, "cpu", name, card_sha256)
 
     @property
     def thresholds(self) -> tuple[float, float]:
         """(t_low, t_high): REAL at p ≤ t_low, FAKE at p ≥ t_high."""
         return float(self.card["thresholds"]["t_low"]), float(self.card["thresholds"]["t_high"])
+
+    @property
+    def stills(self) -> tuple[float, float, float, float, bool]:
+        """For still pictures: scale and bias of the frame head's logit, t_low, t_high, and whether the card has them of
+        its own (`stills`); else they are the frame head's, and the thresholds of videos."""
+        own = self.card.get("stills")
+        fitted = own["calibration"] if own else self.card["calibration"]["frame"]
+        cuts = (own or self.card)["thresholds"]
+        return (
+            *(float(fitted[k]) for k in ("scale", "bias")),
+            *(float(cuts[k]) for k in ("t_low", "t_high")),
+            bool(own),
+        )
 
     @property
     def most_roll(self) -> float:
@@ -50,25 +82,21 @@ class Detector:
         """Raw logits, float32, of uint8 RGB clips (N, T, 224, 224, 3): of clips (N,) as fake − real, of frames (N, T).
 
         valid: bool (N, T), all by default; a clip without a valid frame and a frame that is not valid are NaN.
-        Raises `ValueError` when an array has another shape or dtype.
+        Raises `ArgumentError` when an array has another shape or dtype.
         """
-        clips = np.asarray(clips)
+        clips = _array(clips)
         if clips.ndim != 5 or clips.shape[2:] != (224, 224, 3) or clips.dtype != np.uint8:
-            raise ValueError(f"clips must be uint8 (N, T, 224, 224, 3), not {clips.dtype} {clips.shape}")
+            raise ArgumentError(f"clips must be uint8 (N, T, 224, 224, 3), not {clips.dtype} {clips.shape}")
         valid = np.ones(clips.shape[:2], bool) if valid is None else np.asarray(valid, bool)
         if valid.shape != clips.shape[:2]:
-            raise ValueError(f"valid must be bool {clips.shape[:2]}, not {valid.shape}")
+            raise ArgumentError(f"valid must be bool {clips.shape[:2]}, not {valid.shape}")
         whole = np.full(len(clips), np.nan, np.float32)
         frames = np.full(clips.shape[:2], np.nan, np.float32)
         usable = np.flatnonzero(valid.any(1))
         for start in range(0, len(usable), batch):
             rows = usable[start : start + batch]
-            mask = torch.from_numpy(valid[rows]).to(self.device)
-            pictures = torch.from_numpy(clips[rows]).to(self.device).permute(0, 1, 4, 2, 3)
-            with torch.inference_mode():
-                logits, each = self.net(normalise(pictures), mask)
-            whole[rows] = (logits[:, 1] - logits[:, 0]).float().cpu().numpy()
-            frames[rows] = torch.where(mask, each, torch.nan).float().cpu().numpy()
+            whole[rows], each = self._logits(clips[rows], valid[rows])
+            frames[rows] = np.where(valid[rows], each, np.nan)
         return whole, frames
 
     def score_clips(self, clips: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
@@ -80,44 +108,50 @@ class Detector:
 
     def score_frames(self, frames: np.ndarray) -> np.ndarray:
         """Calibrated probability of "fake", float64 (N,), of single uint8 RGB crops (N, 224, 224, 3)."""
-        frames = np.asarray(frames)
+        frames = _array(frames)
         if frames.ndim != 4 or frames.shape[1:] != (224, 224, 3) or frames.dtype != np.uint8:
-            raise ValueError(f"frames must be uint8 (N, 224, 224, 3), not {frames.dtype} {frames.shape}")
+            raise ArgumentError(f"frames must be uint8 (N, 224, 224, 3), not {frames.dtype} {frames.shape}")
         found = np.full(len(frames), np.nan)
         for start in range(0, len(frames), 64):
             part = np.array(frames[start : start + 64], order="C")  # torch reads no array that runs backwards
-            pictures = torch.from_numpy(part).to(self.device).permute(0, 3, 1, 2)
-            with torch.inference_mode():
-                pictures = normalise(pictures).contiguous(memory_format=torch.channels_last)
-                features = self.net.feature_maps(pictures).mean((2, 3))
-                found[start : start + 64] = self.net.frame_logits(features).float().cpu().numpy()
+            found[start : start + 64] = self._frame_logits(part)
         return self.calibrated(found, "frame")
 
+    # The two places where the network itself is run. torch is imported here, and not with the file: whoever scores by
+    # `from_onnx` needs none of it.
 
-def load_checkpoint(path: str | os.PathLike[str] | None = None, device: str = "auto") -> Detector:
-    """Load a checkpoint (the shipped one when `path` is None), checked against its card, ready to score.
+    def _logits(self, clips: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Clips (N, T, 224, 224, 3), each with a valid frame → fake − real (N,), frame logits (N, T)."""
+        if isinstance(self.net, OnnxNet):
+            return self.net.explain(clips, valid)[:2]
+        import torch
 
-    path: a .safetensors file; a relative one is looked for in the working directory, then in the clone. Raises
-    `CheckpointError` when a file is missing or damaged, the sha256 differs from the card's, the tensors do not fit or a
-    weight is not finite; `SpotterError` for a device that is not there. Only tensors are read; nothing in a file is
-    executed.
-    """
-    chosen = pick_device(device)
-    remedy = "Give the path of a .safetensors file, or train one (03)."
+        from .network import normalise
+
+        mask = torch.from_numpy(valid).to(self.device)
+        pictures = torch.from_numpy(clips).to(self.device).permute(0, 1, 4, 2, 3)
+        with torch.inference_mode():
+            logits, each = self.net(normalise(pictures), mask)
+        return (logits[:, 1] - logits[:, 0]).float().cpu().numpy(), each.float().cpu().numpy()
+
+    def _frame_logits(self, frames: np.ndarray) -> np.ndarray:
+        """Crops (N, 224, 224, 3) → frame logits (N,)."""
+        if isinstance(self.net, OnnxNet):
+            return self.net.look(frames)[1]
+        import torch
+
+        from .network import normalise
+
+        pictures = torch.from_numpy(frames).to(self.device).permute(0, 3, 1, 2)
+        with torch.inference_mode():
+            pictures = normalise(pictures).contiguous(memory_format=torch.channels_last)
+            features = self.net.feature_maps(pictures).mean((2, 3))
+            return self.net.frame_logits(features).float().cpu().numpy()
+
+
+def _array(given: object) -> np.ndarray:
+    """What was given as an array; `ArgumentError` for what is none."""
     try:
-        place = find_input(path) if path is not None else DEFAULT_CHECKPOINT
-    except DataError as error:
-        raise CheckpointError(f"There is no checkpoint: {error} {remedy}") from error
-    if not place.is_file():
-        raise CheckpointError(f"There is no checkpoint at {place}. {remedy}")
-    if place.suffix != ".safetensors":
-        raise CheckpointError(f"{place} is not a .safetensors file; Spotter reads no pickles. Convert it first.")
-    card = read_card(place)
-    check_size(place)
-    if file_sha256(place) != card["sha256"]:
-        raise CheckpointError(f"{place} is not the file its card describes (sha256 differs). Restore both together.")
-    net = SpotterNet()
-    fill(net, read_tensors(place), place)
-    with enough_memory(f"{place.name} on {chosen}"):
-        net = fold(net.requires_grad_(False)).eval().to(chosen, memory_format=torch.channels_last)
-    return Detector(net, card, chosen, place.stem)
+        return np.asarray(given)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ArgumentError(f"crops come as one uint8 array, not as {type(given).__name__} ({error}).") from error

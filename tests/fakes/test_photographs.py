@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from makers.carriers import clouds
 
-from spotterlib.base import ROOT, DataError
-from spotterlib.fakes import find_people, head_rows, is_held, level, load_still
+from spotterlib.base import DataError
+from spotterlib.fakes import PEOPLE, find_people, head_rows, is_held, level, load_still
 
 
 def test_people_come_level_over_folders_race_and_sex():
@@ -30,9 +30,9 @@ def test_a_tenth_of_the_people_is_held_back():
 @pytest.fixture
 def people(tmp_path):
     """A faces.csv of one sample person, as a portrait and as a tight crop, and of a picture without a face."""
-    portraits = sorted((ROOT / "data" / "people").glob("*.jpg"))
+    portraits = sorted(PEOPLE.glob("*.jpg"))
     if not portraits:
-        pytest.skip("data/people holds no portrait")
+        pytest.skip("spotterlib/fakes/people holds no portrait")
     picture = cv2.imread(str(portraits[0]))
     for folder, shown in (("team", picture), ("fairface-tight", cv2.resize(clouds(4), (224, 224)))):
         (tmp_path / folder).mkdir()

@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spotterlib.base import ROOT, DataError, file_sha256, read_json
-from spotterlib.fakes import make_samples, plan_samples, samples
+from spotterlib.base import DataError, file_sha256, read_json
+from spotterlib.fakes import PEOPLE, make_samples, plan_samples, samples
 from spotterlib.fakes.samples import PAIRS, draw_sample, load_people
 from spotterlib.video import iterate_frames, probe_video
-
-PEOPLE = ROOT / "data" / "people"
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from makers.carriers import BOX, LANDMARKS, clouds
 
-from spotterlib.base import ROOT, DataError
-from spotterlib.fakes import find_portraits, load_still
+from spotterlib.base import DataError
+from spotterlib.fakes import PEOPLE, find_portraits, load_still
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ def test_portraits_that_are_not_there_are_named(portrait, tmp_path):
 
 
 def test_portraits_are_found_by_their_faces(portrait, tmp_path):
-    people = sorted((ROOT / "data" / "people").glob("*.jpg"))
+    people = sorted(PEOPLE.glob("*.jpg"))
     if not people:
-        pytest.skip("data/people holds no portrait")
+        pytest.skip("spotterlib/fakes/people holds no portrait")
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "face.jpg").write_bytes(people[0].read_bytes())
     shares = []
