@@ -1,4 +1,4 @@
-"""One video → a `ScanReport`; a folder of videos, or a face cache → a table.
+"""One video or still picture → a `ScanReport`; a folder of videos, or a face cache → a table.
 
 In: a path and a checkpoint. Out: verdict, confidence, a score a frame, temporal Grad-CAM. Imports `base`, `video`,
 `faces`, `metrics`, `model`.
@@ -9,10 +9,14 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "examined": ["facts_of"],
         "folders": ["scan_folder"],
         "heatmap": ["explain_clips", "grad_cam"],
-        "report": ["FaceResult", "ScanReport", "WindowResult"],
+        "report": ["FaceResult", "ScanReport", "Segment", "verdict", "WindowResult"],
         "scoring": ["score_cache", "windows_of"],
-        "videos": ["scan_video", "score_faces", "verdict"],
+        "stills": ["scan_image"],
+        "verify": ["Verification", "verify_report"],
+        "turned": ["pose_numbers"],
+        "videos": ["scan_video", "score_faces"],
     },
 )

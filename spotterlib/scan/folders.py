@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -12,9 +13,9 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from ..base import (
-    ROOT,
     DataError,
     SpotterError,
+    home,
     named_path,
     stoppable,
     to_json,
@@ -27,6 +28,8 @@ from ..video import VIDEO_SUFFIXES, is_result
 from .journal import Journal, file_key, row_of
 from .listing import list_folder
 from .videos import scan_video
+
+_LOG = logging.getLogger(__name__)
 
 _OWN = (
     "A diagnostic video that Spotter wrote, by its metadata: it shows another video's evidence and is none itself. To "
@@ -58,14 +61,16 @@ def scan_folder(
 
     Columns: path (relative to the folder), status "ok", "failed" or "left out", label, probability, confidence, reason,
     faces, windows, duration (s), coverage, checkpoint, seconds. A video or folder that cannot be read is a row that
-    says why, and what was not scanned has its row too: files that are no videos by their endings, counted; a folder
+    says why: its status is "failed" and its label empty, for UNDECIDED is the verdict of a video that was looked at.
+    What was not scanned has its row too: files that are no videos by their endings, counted; a folder
     that a second link leads to; a diagnostic video of Spotter's own, known by its metadata.
     Resumable: a scanned video is journalled in `out`/scans.jsonl at once and not scanned again, unless its size, its
     time of change, the checkpoint or its card is another. workers: videos at a time, each in a thread (or in joblib's
-    backend: `joblib.parallel_config(backend="dask")`). Raises `DataError` when there is no video, `out` holds the scan
-    of another folder, or it cannot be written.
+    backend: `joblib.parallel_config(backend="dask")`). A single scan computes on all cores already: on two, two at a
+    time only share them, and may take longer; more machines are what makes a folder quicker. Raises `DataError` when
+    there is no video, `out` holds the scan of another folder, or it cannot be written.
     """
-    place = ROOT / named_path(out)
+    place = home() / named_path(out)
     found = list_folder(folder, besides=place)
     root = found.root
     if not found.videos and not found.closed:
@@ -95,8 +100,8 @@ def _under(path: Path, root: Path) -> str:
 
 
 def _left_out(path: Path, root: Path, detector: Detector, why: str) -> dict:
-    """The row of what was not scanned: it has no label."""
-    return row_of(_under(path, root), detector.name, status="left out", label=None, reason=why)
+    """The row of what was not scanned."""
+    return row_of(_under(path, root), detector.name, status="left out", reason=why)
 
 
 def _scan_all(
@@ -137,6 +142,7 @@ def _scan_row(video: Path, root: Path, detector: Detector) -> dict:
         report = scan_video(video, detector)
     except SpotterError as error:
         found = {"status": "failed", "reason": str(error)}
+        _LOG.warning("%s", error)
     else:
         found = {key: getattr(report, key) for key in ("label", "probability", "confidence", "reason", "coverage")}
         windows = len(report.faces[0].windows) if report.faces else 0

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from ..base import on_one_core
-from ..model import FEATURES, Detector, SpotterNet, normalise
+from ..base import ArgumentError, on_one_core
+from ..model import FEATURES, Detector, OnnxNet, SpotterNet, normalise
 
 _CUDNN = threading.Lock()
 
@@ -38,10 +38,13 @@ def grad_cam(
     Selvaraju et al., *Grad-CAM*, ICCV 2017: ReLU(Σ_k α_k A_k) with α_k the mean over the cells of ∂y/∂A_k. A is the map
     that is pooled (after the last convolution's norm and activation); y is the fake logit minus the real logit,
     whatever the verdict, so that heat always means "evidence of manipulation". target: "clip"; "frame" puts the frame
-    head's logits in y's place, each of which knows its own frame alone. Raises `ValueError` for another.
+    head's logits in y's place, each of which knows its own frame alone. Raises `ArgumentError` for another, and for an
+    exported net, whose graphs have no gradients.
     """
+    if not isinstance(net, SpotterNet):
+        raise ArgumentError("grad_cam wants a SpotterNet: load the .safetensors that this net was exported from.")
     if target not in ("clip", "frame"):
-        raise ValueError(f'target is "clip" or "frame", not {target!r}')
+        raise ArgumentError(f'target is "clip" or "frame", not {target!r}')
     pictures = frames[valid].contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
         maps = net.feature_maps(pictures).float()
@@ -77,6 +80,8 @@ def explain_clips(
     Returns clip logits float32 (N,) as fake − real, frame logits (N, T), both NaN where nothing is valid, and heatmaps
     float32 (N, T, 7, 7) as `grad_cam` has them. Safe to call from several threads.
     """
+    if isinstance(detector.net, OnnxNet):  # a graph has no gradients: its heat is the frame head's
+        return detector.net.explain(clips, valid)
     count, length = valid.shape
     whole = np.full(count, np.nan, np.float32)
     each = np.full((count, length), np.nan, np.float32)

@@ -77,8 +77,8 @@ def file_key(video: Path, mark: str) -> str:
 
 
 def row_of(path: str, checkpoint: str, **values: object) -> dict:
-    """A row: all columns in order, those not given UNDECIDED, 0 or None."""
-    row = dict.fromkeys(_COLUMNS) | {"label": "UNDECIDED", "reason": "", "faces": 0, "windows": 0, "seconds": 0.0}
+    """A row: all columns in order, those not given empty, 0 or None. Only what was judged has a label."""
+    row = dict.fromkeys(_COLUMNS) | {"reason": "", "faces": 0, "windows": 0, "seconds": 0.0}
     row |= {"path": path, "checkpoint": checkpoint} | values
     return {key: _printable(value) if isinstance(value, str) else value for key, value in row.items()}
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ..base import to_json
 from ..faces import FaceClip, FaceTrack
+from ..metrics import verdict_text
+from ..provenance import Credentials, FileFacts
 from ..video import VideoInfo
+from .examined import Examined, facts_of, plain_record
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,18 @@ class WindowResult:
     end: float
     probability: float | None
     usable: int
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One person in one window: start and end in s of where that person was seen in it, person (its number among
+    `ScanReport.faces`, from 1), calibrated P(fake) of this window alone, and the verdict it would get by itself."""
+
+    start: float
+    end: float
+    person: int
+    probability: float
+    label: str
 
 
 @dataclass(frozen=True)
@@ -51,7 +67,9 @@ class ScanReport:
     which face or window speaks against it, and what was found and not judged; faces: strongest first, faces[0] decided;
     times float64 (V,) s and frame_scores float32 (V,): every frame of the video, NaN where that face was not seen;
     heatmap_scale: the raw Grad-CAM value drawn as full red, one for the report; coverage: share of the video's frames
-    inside a window; timings in s.
+    inside a window; timings in s; file: what the file is and says of itself; credentials: what its Content Credentials
+    claim; examined: when, by what and how it was scanned; scenes: by frame index, the whole picture of each analysed
+    frame as a small JPEG; still: whether it is one picture (`scan_image`).
     """
 
     video: str
@@ -67,14 +85,29 @@ class ScanReport:
     checkpoint: dict
     coverage: float
     timings: dict[str, float]
+    file: FileFacts
+    credentials: Credentials
+    examined: Examined
+    scenes: dict[int, bytes] = field(default_factory=dict)
+    still: bool = False
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """Every window that was scored, of every person, in the order of time: what can be scanned alone by
+        `scan_video(path, start=…, end=…)`."""
+        return segments_of(self.faces, self.checkpoint["t_low"], self.checkpoint["t_high"])
 
     def __repr__(self) -> str:
-        sure = "" if self.confidence is None else f" {self.confidence:.1f} %"
         why = f" ({self.reason})" if self.reason else ""
-        return f"{Path(self.video).name}: {self.label}{sure}{why}"
+        first = f"{Path(self.video).name}: {verdict_text(self.label, self.probability)}{why}"
+        return "\n".join([first, *(f"  {name}: {value}" for name, value in facts_of(self))])
 
-    def to_dict(self) -> dict:
-        """Everything but the pixels, as plain Python ready for strict JSON: what is NaN here is None there."""
+    def to_dict(self, heat: bool = False) -> dict:
+        """Everything but the pixels, as plain Python ready for strict JSON: what is NaN here is None there.
+
+        heat: the raw heatmaps too (`heatmaps` of each face, G × 7 × 7), 3 kB a frame. docs/report.md describes it, and
+        report.schema.json beside this file does so for programs (`schema`: its version).
+        """
         faces = [
             {
                 "label": face.label,
@@ -87,7 +120,30 @@ class ScanReport:
                 "sizes": face.track.sizes,
                 "confidences": face.track.confidences,
                 "frame_scores": face.frame_scores,
+                **({"heatmaps": face.heatmaps} if heat else {}),
             }
             for face in self.faces
         ]
-        return json.loads(to_json(vars(self) | {"faces": faces, "info": vars(self.info)}, indent=None))
+        segments = [vars(segment) for segment in self.segments]
+        told = plain_record(self) | {"faces": faces, "segments": segments}
+        told |= {name: value for name, value in vars(self).items() if name not in told and name != "scenes"}
+        return json.loads(to_json(told, indent=None))
+
+
+def verdict(probability: float, t_low: float, t_high: float) -> str:
+    """ "FAKE" at p ≥ t_high, "REAL" at p ≤ t_low, "UNDECIDED" between."""
+    return "FAKE" if probability >= t_high else "REAL" if probability <= t_low else "UNDECIDED"
+
+
+def segments_of(faces: Sequence[FaceResult], t_low: float, t_high: float) -> tuple[Segment, ...]:
+    """Every scored window of every face, in the order of time."""
+    found = []
+    for person, face in enumerate(faces, 1):
+        track = face.track
+        for number, window in enumerate(face.windows):
+            p = window.probability
+            if p is not None:
+                seen = track.times[track.valid & (track.windows == number)]
+                span = (float(seen[0]), float(seen[-1])) if len(seen) else (window.start, window.end)
+                found.append(Segment(*span, person, p, verdict(p, t_low, t_high)))
+    return tuple(sorted(found, key=lambda segment: (segment.start, segment.end, segment.person)))

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..faces import MIN_USABLE, FaceTrack, VideoFaces
-from .report import FaceResult, WindowResult
+from ..metrics import probability_text
+from .report import FaceResult, Segment, WindowResult, segments_of
 
 _NAMED = 3  # faces, or windows, named one by one; of more only the number is told
 
@@ -24,7 +25,7 @@ def against(faces: Sequence[FaceResult], found: VideoFaces, label: str, t_low: f
         forged = [(number, face) for number, face in scored if face.probability >= t_high]
         told += [
             f"face {number} of {len(faces)}, {_where(face.track, found)}, looks forged on its own "
-            f"(p = {face.probability:.2f}): look at it"
+            f"({probability_text(face.probability, 'p')}): look at it"
             for number, face in forged[:_NAMED]
         ]
         if len(forged) > _NAMED:
@@ -35,6 +36,7 @@ def against(faces: Sequence[FaceResult], found: VideoFaces, label: str, t_low: f
         told += _unsure([face.probability for _, face in scored], "face", t_low, t_high)
         told += _unsure([w.probability for _, face in whole for w in _several(face)], "window", t_low, t_high)
     if label == "FAKE":
+        told += _forged_segments(segments_of(faces, t_low, t_high))
         real = sum(face.probability <= t_low for _, face in scored)
         if real:
             told.append(f"{real} of {len(scored)} scored faces {_look(real)} real on {_its(real)} own")
@@ -67,17 +69,29 @@ def unjudged(faces: Sequence[FaceResult], found: VideoFaces) -> list[str]:
     return told
 
 
+def _forged_segments(segments: Sequence[Segment]) -> list[str]:
+    """Where and of whom several segments look forged."""
+    forged = sorted((s for s in segments if s.label == "FAKE"), key=lambda segment: -segment.probability)
+    if len(segments) < 2 or not forged:
+        return []
+    named = [
+        f"{_span(s.start, s.end)} (face {s.person}, {probability_text(s.probability, 'p')})" for s in forged[:_NAMED]
+    ]
+    more = f", and {len(forged) - _NAMED} more" if len(forged) > _NAMED else ""
+    return [f"{len(forged)} of {len(segments)} segments {_look(len(forged))} forged: {', '.join(named)}{more}"]
+
+
 def _forged_windows(windows: Sequence[WindowResult], t_high: float, who: str) -> list[str]:
     forged = sorted((w for w in windows if w.probability >= t_high), key=lambda w: -w.probability)
     if len(windows) < 2 or not forged:
         return []
     if len(forged) == 1:
         span = f"{forged[0].start:.0f} to {forged[0].end:.0f} s"
-        return [
-            f"one of {len(windows)} windows{who}, {span}, looks forged on its own (p = {forged[0].probability:.2f}): "
-            "look at it"
-        ]
-    spans = ", ".join(f"{w.start:.0f} to {w.end:.0f} s (p = {w.probability:.2f})" for w in forged[:_NAMED])
+        p = probability_text(forged[0].probability, "p")
+        return [f"one of {len(windows)} windows{who}, {span}, looks forged on its own ({p}): look at it"]
+    spans = ", ".join(
+        f"{w.start:.0f} to {w.end:.0f} s ({probability_text(w.probability, 'p')})" for w in forged[:_NAMED]
+    )
     spans += ", …" if len(forged) > _NAMED else ""
     return [f"{len(forged)} of {len(windows)} windows{who} look forged on their own, {spans}: look at them"]
 
@@ -88,7 +102,7 @@ def _unsure(probabilities: Sequence[float], what: str, t_low: float, t_high: flo
     if len(probabilities) < 2 or not unsure:
         return []
     are = "is" if len(unsure) == 1 else "are"
-    highest = f"p = {unsure[0]:.2f}" if len(unsure) == 1 else f"the highest p = {max(unsure):.2f}"
+    highest = probability_text(max(unsure), "p" if len(unsure) == 1 else "the highest p")
     return [f"{len(unsure)} of {len(probabilities)} {what}s {are} undecided on {_its(len(unsure))} own ({highest})"]
 
 

@@ -14,6 +14,11 @@ _DOUBTFUL = 0.98  # mean confidence under which a face is looked at once more,
 _LEANING = 45.0  # and degrees from which on it may as well be one on its side
 
 
+def pose_numbers() -> dict[str, float]:
+    """The constants of this file, JSON-ready, for whoever does the same elsewhere."""
+    return {"looks": _LOOKS, "sure": _SURE, "doubtful": _DOUBTFUL, "leaning": _LEANING}
+
+
 def face_roll(clip: FaceClip) -> np.ndarray:
     """How far the head leans, 0…180 degrees either way, in every frame of a clip: (T,), NaN where there is no face.
 
@@ -61,7 +66,7 @@ def lying(track: FaceTrack, clip: FaceClip) -> int:
         return 0
     if track.confidences[track.valid].mean() >= _DOUBTFUL and np.median(face_roll(clip)[seen]) <= _LEANING:
         return 0
-    return _upright_after([clip.frames[row] for row in seen[_spread(len(seen))]])
+    return upright_after([clip.frames[row] for row in seen[_spread(len(seen))]])
 
 
 def faces_lie(found: VideoFaces) -> int:
@@ -70,7 +75,7 @@ def faces_lie(found: VideoFaces) -> int:
         pictures = read_frames(found.info.path, _spread(len(found.times)).tolist())
     except VideoError:
         return 0
-    return _upright_after(list(pictures.values()))
+    return upright_after(list(pictures.values()))
 
 
 def told(turn: int) -> str:
@@ -85,7 +90,7 @@ def _spread(count: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, _LOOKS + 2).round().astype(int)[1:-1]) if count else np.zeros(0, int)
 
 
-def _upright_after(pictures: list[np.ndarray]) -> int:
+def upright_after(pictures: list[np.ndarray]) -> int:
     """The turn to the left after which most of some pictures uint8 RGB (H, W, 3) surely show a face; 0 as they are."""
     if not pictures:
         return 0

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from ..base import CheckpointError, enough_memory, give_back, named_path, stoppable
+from ..base import CheckpointError, VideoError, enough_memory, give_back, named_path, stoppable
 from ..faces import (
     FRAMES,
     MIN_USABLE,
@@ -22,13 +24,18 @@ from ..faces import (
     find_faces,
     least_face,
 )
-from ..metrics import combine_odds
-from ..model import Detector, load_checkpoint
+from ..metrics import combine_odds, probability_text
+from ..model import Detector, OnnxNet, load_checkpoint
+from ..provenance import file_facts, read_credentials
+from ..video import checked_path, unchanged
+from .examined import examined_now
 from .heatmap import explain_clips
-from .report import FaceResult, ScanReport, WindowResult
+from .report import FaceResult, ScanReport, WindowResult, verdict
 from .scoring import windows_of
 from .told import against, unjudged
 from .turned import faces_lie, leaning_windows, pose_problem, told
+
+_LOG = logging.getLogger(__name__)
 
 
 def scan_video(
@@ -36,26 +43,50 @@ def scan_video(
     checkpoint: str | os.PathLike[str] | Detector | None = None,
     device: str = "auto",
     progress: Callable[[float], None] | None = None,
+    start: float | None = None,
+    end: float | None = None,
 ) -> ScanReport:
     """Find, follow and score every face of a video, and explain the scores.
 
     checkpoint: a loaded `Detector`, the path of one to load, or None for the one shipped; progress: called with the
-    share done, 0…1. Raises `VideoError` (missing, not a video, nothing decodes) or `CheckpointError`; a video without
-    enough of a face is no error but an UNDECIDED report with its reason. Ctrl-C and SIGTERM: see `stoppable`.
+    share done, 0…1; start, end: from and to in s where only a part is to be scanned, a segment of a report say (None:
+    from the beginning, to the end); what lies beyond counts as not looked at. Raises `VideoError` (missing, not a
+    video, nothing decodes, nothing between start and end) or `CheckpointError`; a video without enough of a face is no
+    error but an UNDECIDED report with its reason. Ctrl-C and SIGTERM: see `stoppable`.
     """
     begun = time.perf_counter()
     name, again = named_path(path).name, "It left nothing behind: scan the video again."
     with stoppable(f"The scan of {name}", again), enough_memory(f"The scan of {name}"):
         detector = checkpoint if isinstance(checkpoint, Detector) else load_checkpoint(checkpoint, device)
         loaded = time.perf_counter()
-        found = find_faces(path, device=detector.device, progress=(lambda s: progress(0.7 * s)) if progress else None)
+        share = (lambda s: progress(0.7 * s)) if progress else None
+        place, span = checked_path(path), _span(name, start, end)
+        with unchanged(place):  # so that the hash is that of what was scanned
+            found = find_faces(place, device=detector.device, progress=share, span=span)
+            file, credentials = file_facts(place), read_credentials(place)
         seen = time.perf_counter()
         faces = score_faces(detector, found)
     done = time.perf_counter()
     if progress is not None:
         progress(1.0)
     timings = {"load": loaded - begun, "faces": seen - loaded, "score": done - seen, "total": done - begun}
-    return _report(detector, found, faces, timings)
+    part = {name: edge for name, edge in (("start", start), ("end", end)) if edge is not None}
+    about = {"file": file, "credentials": credentials, "examined": examined_now(detector, **part)}
+    report = _report(detector, found, faces, timings, about)
+    _LOG.info("%s, in %.1f s", repr(report).partition("\n")[0], timings["total"])
+    return report
+
+
+def _span(name: str, start: float | None, end: float | None) -> tuple[float, float] | None:
+    """From and to in s; None for a whole video. Raises `VideoError` where there is nothing between."""
+    if start is None and end is None:
+        return None
+    span = (0.0 if start is None else float(start), np.inf if end is None else float(end))
+    if not 0 <= span[0] < span[1]:
+        raise VideoError(
+            f"{name} cannot be scanned from {start} to {end} s: start must be 0 or more, and less than end."
+        )
+    return span
 
 
 def score_faces(detector: Detector, found: VideoFaces) -> list[FaceResult]:
@@ -110,13 +141,10 @@ def joint_probability(faces: list[FaceResult]) -> float | None:
     return combine_odds(scored) if scored else None
 
 
-def verdict(probability: float, t_low: float, t_high: float) -> str:
-    """ "FAKE" at p ≥ t_high, "REAL" at p ≤ t_low, "UNDECIDED" between."""
-    return "FAKE" if probability >= t_high else "REAL" if probability <= t_low else "UNDECIDED"
-
-
-def _report(detector: Detector, found: VideoFaces, faces: list[FaceResult], timings: dict[str, float]) -> ScanReport:
-    """Join the faces to one verdict."""
+def _report(
+    detector: Detector, found: VideoFaces, faces: list[FaceResult], timings: dict[str, float], about: dict[str, Any]
+) -> ScanReport:
+    """Join the faces to one verdict; about: the report's record of the file and of the scan."""
     t_low, t_high = detector.thresholds
     probability = joint_probability(faces)
     label = "UNDECIDED" if probability is None else verdict(probability, t_low, t_high)
@@ -144,12 +172,16 @@ def _report(detector: Detector, found: VideoFaces, faces: list[FaceResult], timi
         checkpoint={
             "name": detector.name,
             "sha256": card["sha256"],
+            "card_sha256": detector.card_sha256,
             "t_low": t_low,
             "t_high": t_high,
-            "localisation": card.get("localisation"),  # how well its heat points at fakes, where that was measured
+            # how well its heat points at fakes, where that was measured: that of exported graphs is another heat
+            "localisation": None if isinstance(detector.net, OnnxNet) else card.get("localisation"),
         },
         coverage=found.coverage,
         timings=timings,
+        scenes=found.scenes,
+        **about,
     )
 
 
@@ -166,7 +198,7 @@ def _reason(
     """Why the verdict is undecided, or what one should know of a decided one: of REAL, what was looked for."""
     said = []
     if not faces:
-        looked = _frames_of(min(len(found.times), FRAMES * max(len(found.windows), 1)))
+        looked = _frames_of(min(len(found.times), found.looked or FRAMES * max(len(found.windows), 1)))
         said.append(f"no face was found in the {looked} looked at")
         turn = faces_lie(found)
         said += [told(turn)] if turn else []
@@ -181,12 +213,12 @@ def _reason(
             else f"the largest face is only {widest:.0f} px wide, and {SMALLEST} are needed for a verdict"
         )
     elif label == "UNDECIDED":
-        said.append(f"the probability of a fake, {p:.2f}, lies between the thresholds {t_low:.2f} and {t_high:.2f}")
+        between = f"lies between the thresholds {t_low:.2f} and {t_high:.2f}"
+        said.append(f"the probability of a fake, {probability_text(p)}, {between}")
     scored = [face for face in faces if face.probability is not None]
     if len(scored) > 1:
         together = int(np.sum([face.track.valid for face in scored], axis=0).max())
-        # after a cut, or between the windows of a sampled video, nobody knows whether it is the same person
-        some = "faces" if together == len(scored) else f"tracks of a face, at most {together} at a time,"
+        some = "faces" if together == len(scored) else f"people, at most {together} at a time,"
         said.append(f"{len(scored)} {some} were scored, and their number is allowed for")
     if p is not None:
         said += against(faces, found, label, t_low, t_high)

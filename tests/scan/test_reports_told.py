@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from makers.face_clips import moving, stage, synthetic, write_clip
+from makers.report_factory import no_file
 from scipy.special import logit
 
 from spotterlib.evidence import export_page
@@ -38,6 +39,7 @@ def judged(monkeypatch, detector):
             whole = np.float32([logit(next(given)) if valid.sum() >= 8 else 0.0])
             return whole, np.where(valid, 0.0, np.nan).astype(np.float32), np.zeros((*valid.shape, 7, 7), np.float32)
 
+        no_file(monkeypatch, videos)
         monkeypatch.setattr(videos, "find_faces", lambda path, **_: faces)
         monkeypatch.setattr(videos, "explain_clips", explain)
         return scan_video("made-up.mp4", replace(detector, card=detector.card | {"thresholds": LIMITS}))
@@ -97,7 +99,9 @@ def test_what_speaks_against_fake_is_told_too(judged):
     report = judged(synthetic(ALL, ALL, ALL, grid_only=True), 0.99, 0.1, 0.1)
     assert report.label == "FAKE" and "2 of 3 scored faces look real on their own" in report.reason
     report = judged(long_faces(3, 1), 0.99, 0.1, 0.5)
-    assert report.label == "FAKE" and report.reason == "1 of 3 windows looks real on its own."
+    assert report.label == "FAKE" and report.reason == (
+        "1 of 3 segments looks forged: 0.0 to 23.0 s (face 1, p = 0.99); 1 of 3 windows looks real on its own."
+    )
     assert judged(synthetic(ALL, grid_only=True), 0.99).reason == ""
 
 
@@ -147,3 +151,14 @@ def test_a_face_too_small_to_be_looked_for_is_no_surprise(detector, tmp_path, ju
     assert report.label == "REAL" and "faces less than 60 px wide were not looked for" in report.reason.lower()
     page = export_page(report, tmp_path / "page.html").read_text()
     assert "less than 60 px wide" in page
+
+
+def test_segments_tell_who_was_seen_when_in_the_order_of_time(judged):
+    report = judged(long_faces(2, 2), 0.05, 0.9, 0.4, 0.05)
+    assert [segment.start for segment in report.segments] == sorted(segment.start for segment in report.segments)
+    worst = max(report.segments, key=lambda segment: segment.probability)
+    of = report.faces[worst.person - 1]
+    assert worst.label == "FAKE" and worst.probability == pytest.approx(0.9, abs=0.01)
+    assert worst.probability in [window.probability for window in of.windows]
+    assert {segment.label for segment in report.segments} == {"FAKE", "UNDECIDED", "REAL"}
+    assert report.to_dict()["segments"] == [vars(segment) for segment in report.segments]

@@ -1,0 +1,119 @@
+"""A still picture: the frame head's verdict, its own calibration, its own caution; turned where it lies."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import jsonschema
+import numpy as np
+import pytest
+from PIL import Image
+
+from spotterlib.base import ROOT, CheckpointError, VideoError
+from spotterlib.evidence import export_page, write_diagnostic_video
+from spotterlib.model import save_checkpoint
+from spotterlib.scan import scan_image, stills, verify_report
+from spotterlib.video import picture_kind, read_frames, read_picture
+
+
+@pytest.fixture(scope="module")
+def face(clips, tmp_path_factory):
+    """A folder with one frame of face.mp4 as face.png, .jpg and .webp."""
+    folder = tmp_path_factory.mktemp("stills")
+    picture = Image.fromarray(read_frames(clips / "face.mp4", [3])[3])
+    for ending in ("png", "jpg", "webp"):
+        picture.save(folder / f"face.{ending}", quality=95)
+    return folder
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp"])
+def test_a_picture_is_scored_by_the_frame_head(face, detector, ending):
+    report = scan_image(face / f"face.{ending}", detector)
+    (found,) = report.faces
+    assert report.still and report.probability == pytest.approx(detector.score_frames(found.clip.frames)[0], abs=1e-4)
+    assert "one picture was judged" in report.reason.lower() and "not calibrated on single pictures" in report.reason
+    assert found.heatmaps.shape == (1, 7, 7) and found.heatmaps.max() > 0
+    told = report.to_dict(heat=True)
+    schema = json.loads((ROOT / "spotterlib" / "scan" / "report.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(told)
+    assert (
+        told["still"]
+        and told["segments"] == []
+        and told["file"]["container"] == {"jpg": "JPEG"}.get(ending, ending.upper())
+    )
+
+
+def test_a_still_has_its_page_and_can_be_checked(face, detector, tmp_path):
+    report = scan_image(face / "face.png", detector)
+    page = export_page(report, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Spotter report on a picture" in page and report.file.sha256 in page and "frames a second" not in page
+    assert verify_report(report, face / "face.png", detector).exact
+    with pytest.raises(VideoError, match="is a picture"):
+        write_diagnostic_video(report)
+
+
+def test_the_card_may_have_a_calibration_for_stills(face, detector, tmp_path):
+    own = {"calibration": {"scale": 2.0, "bias": 30.0}, "thresholds": {"t_low": 0.2, "t_high": 0.9}}
+    report = scan_image(face / "face.png", replace(detector, card=detector.card | {"stills": own}))
+    assert report.label == "FAKE" and report.probability > 0.9 and "not calibrated" not in report.reason
+    assert (report.checkpoint["t_low"], report.checkpoint["t_high"]) == (0.2, 0.9)
+    for wrong in (
+        {**own, "thresholds": {"t_low": 0.9, "t_high": 0.2}},
+        {**own, "calibration": {"scale": -1, "bias": 0}},
+    ):
+        with pytest.raises(ValueError, match="still"):
+            save_checkpoint(tmp_path / "x.safetensors", detector.net, detector.card | {"stills": own | wrong})
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_picture_on_its_side_or_head_is_turned(face, detector, tmp_path, turns):
+    upright = np.asarray(Image.open(face / "face.png"))
+    Image.fromarray(np.rot90(upright, turns)).save(tmp_path / "turned.png")
+    report = scan_image(tmp_path / "turned.png", detector)
+    assert report.examined.settings["turned"] == 360 - 90 * turns
+    assert f"turned by {360 - 90 * turns}°" in report.reason
+    straight = scan_image(face / "face.png", detector)
+    assert report.probability == pytest.approx(straight.probability, abs=1e-6)
+
+
+def test_a_leaning_face_is_undecided(face, detector, monkeypatch):
+    monkeypatch.setattr(stills, "face_roll", lambda clip: np.array([40.0]))
+    report = scan_image(face / "face.png", detector)
+    assert (report.label, report.probability) == ("UNDECIDED", None) and "leans by 40°" in report.reason
+
+
+def test_a_picture_without_a_face_is_undecided(detector, tmp_path):
+    Image.new("RGB", (64, 64), (90, 90, 90)).save(tmp_path / "grey.png")
+    report = scan_image(tmp_path / "grey.png", detector)
+    assert (report.label, report.reason) == ("UNDECIDED", "No face was found in the picture.")
+
+
+def test_a_picture_is_read_as_a_viewer_shows_it(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.jpg", exif=exif)
+    assert read_picture(tmp_path / "a.jpg").shape == (40, 30, 3)
+    Image.fromarray(np.full((4, 4), 256 * 77, np.uint16)).save(tmp_path / "deep.png")
+    assert (read_picture(tmp_path / "deep.png") == 77).all()
+
+
+def test_what_is_no_such_picture_is_refused_with_the_remedy(detector, tmp_path, checkpoint):
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    (tmp_path / "a.txt").write_text("no picture")
+    with pytest.raises(VideoError, match="Save it as PNG"):
+        scan_image(tmp_path / "a.heic", detector)
+    with pytest.raises(VideoError, match="no JPEG, PNG or WebP"):
+        scan_image(tmp_path / "a.txt", detector)
+    Image.effect_noise((90, 90), 80).save(tmp_path / "cut.jpg")
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "cut.jpg").read_bytes()[:900])
+    with pytest.raises(VideoError, match="cannot be read as a picture"):
+        scan_image(tmp_path / "cut.jpg", detector)
+    frames = [Image.new("RGB", (32, 32), (value, 0, 0)) for value in (0, 200)]
+    frames[0].save(tmp_path / "moves.png", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "moves.webp", save_all=True, append_images=frames[1:])
+    assert picture_kind(tmp_path / "moves.png") == "", "a PNG that moves is a video"
+    with pytest.raises(VideoError, match="moves"):
+        scan_image(tmp_path / "moves.webp", detector)
+    with pytest.raises(CheckpointError):
+        scan_image(tmp_path / "a.heic", tmp_path / "none.safetensors")
