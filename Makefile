@@ -34,7 +34,7 @@ bench: $(VENV)/.demo
 	$(BIN)/python benchmarks/bench.py
 
 lint: $(VENV)/.test
-	$(BIN)/ruff check . && $(BIN)/ruff format --check spotterlib scripts tests benchmarks && $(BIN)/lint-imports --no-logo --no-cache
+	$(BIN)/ruff check . && $(BIN)/ruff format --check spotterlib scripts tests benchmarks && $(BIN)/lint-imports --no-logo --no-cache && $(BIN)/mypy
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Spotter needs Python 3.11 or newer: make PYTHON=python3.11 …")'
@@ -49,8 +49,8 @@ $(VENV)/.test: $(VENV)/.demo
 	touch $@
 
 $(VENV)/.soak: $(VENV)/.test
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[notebooks,test,soak]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[notebooks,provenance,test,soak]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs data/samples
+	rm -rf $(VENV) .mypy_cache runs data/samples
