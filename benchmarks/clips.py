@@ -9,8 +9,8 @@ import av
 import cv2
 import numpy as np
 
-from spotterlib.base import ROOT, atomic_path, read_json
-from spotterlib.fakes import animate_still, draw_motion
+from spotterlib.base import atomic_path, read_json
+from spotterlib.fakes import PEOPLE, animate_still, draw_motion
 from spotterlib.video import write_video
 
 FPS = 25.0
@@ -18,8 +18,8 @@ FPS = 25.0
 
 def speaking(name: str, height: int, seconds: float = 3.0) -> np.ndarray:
     """A sample person in motion, forth and back: uint8 RGB (T, height, W, 3)."""
-    picture = cv2.imread(str(ROOT / "data" / "people" / f"{name}.jpg"))[..., ::-1]
-    people = {person["name"]: person for person in read_json(ROOT / "data" / "people" / "people.json")["people"]}
+    picture = cv2.imread(str(PEOPLE / f"{name}.jpg"))[..., ::-1]
+    people = {person["name"]: person for person in read_json(PEOPLE / "people.json")["people"]}
     scale = height / len(picture)
     small = cv2.resize(picture, (round(picture.shape[1] * scale), height), interpolation=cv2.INTER_AREA)
     landmarks = np.array(people[name]["landmarks"], np.float32) * scale

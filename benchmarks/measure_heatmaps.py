@@ -2,7 +2,7 @@
 
     SPOTTER_DATA=… python benchmarks/measure_heatmaps.py
 
-Self-blends with known masks are drawn on the sample people of data/people and, where SPOTTER_DATA names a folder with
+Self-blends with known masks are drawn on the sample people and, where SPOTTER_DATA names a folder with
 `data/portraits`, on portraits of people that training left out; the sample clips of data/samples have masks of their
 own. Each heatmap stands beside that of the same net with random weights and a centred Gaussian. Prints the tables,
 writes all figures to `--out`/figures.json, and those from which the sentence beside every heatmap is worded into the
@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from spotterlib.base import ROOT, command_line, data_home, find_input, output_path, read_json, run_main, write_json
 from spotterlib.evaluation import localisation as loc
-from spotterlib.fakes import find_portraits, load_still, make_samples, plan_samples
+from spotterlib.fakes import PEOPLE, find_portraits, load_still, make_samples, plan_samples
 from spotterlib.model import DEFAULT_CHECKPOINT, Detector, load_checkpoint
 
 sys.path.insert(0, str(ROOT / "scripts"))  # whom the checkpoint was trained on
@@ -73,12 +73,12 @@ def people(portraits: int, sampled: int) -> Iterator[tuple[dict, list[str]]]:
     root = home / "data" / "portraits" if home else None
     if root is not None and root.is_dir() and portraits:
         names = sorted((p.relative_to(root).as_posix() for p in root.rglob("*.jpg")), key=name_hash)
-        aside = (ROOT / "data" / "people" / "set_aside.txt").read_text(encoding="utf-8").split()
+        aside = (PEOPLE / "set_aside.txt").read_text(encoding="utf-8").split()
         chosen = [name for name in names if is_validation(name) and name not in aside][:portraits]
         for number, row in enumerate(find_portraits(root, set(names) - set(chosen))):
             small = [REGIONS["small"][(number + k) % 3] for k in range(2)]
             yield row, [*small, REGIONS["large"][number % 3]]
-    for number, row in enumerate(find_portraits(ROOT / "data" / "people")[:sampled]):
+    for number, row in enumerate(find_portraits(PEOPLE)[:sampled]):
         yield row, [REGIONS["small"][number % 3]]
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from spotterlib.base import ROOT, NotReadyError, atomic_path, command_line, output_path, read_json, run_main
 from spotterlib.fakes import make_samples
+from spotterlib.metrics import probability_text
 from spotterlib.model import DEFAULT_CHECKPOINT
 from spotterlib.notebook import export_html, list_notebooks, notebook_title, run_notebook, write_index
 
@@ -55,10 +56,16 @@ def stage(name: str, work: Callable[[], object]) -> None:
 def source_key() -> str:
     """A hash of what the notebooks' results depend on: the package, the shipped checkpoint, the published figures."""
     whole = hashlib.sha256()
-    code = [path for path in (ROOT / "spotterlib").rglob("*.*") if path.suffix in (".py", ".html", ".js")]
-    for path in sorted([*code, DEFAULT_CHECKPOINT.with_suffix(".json"), ROOT / "data" / "published.csv"]):
+    code = [path for path in (ROOT / "spotterlib").rglob("*.*") if path.suffix in (".py", ".html", ".js", ".csv")]
+    for path in sorted([*code, DEFAULT_CHECKPOINT.with_suffix(".json")]):
         whole.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     return whole.hexdigest()
+
+
+def newest(out: Path, pattern: str) -> str:
+    """The file that was made last of those that fit a pattern, as a path from `out`; the pattern where none does."""
+    found = sorted(out.glob(pattern), key=lambda file: file.stat().st_mtime_ns)
+    return found[-1].relative_to(out).as_posix() if found else pattern
 
 
 def summarise(out: Path) -> None:
@@ -69,7 +76,7 @@ def summarise(out: Path) -> None:
     print("\nTest clips (the checkpoint trained just now; beside it the one that Spotter ships):")
     print(f"{'clip':<28}{'truth':<8}{'p(fake)':<10}{'verdict':<12}shipped")
     for row in rows:
-        p = "—" if row["probability"] is None else f"{row['probability']:.3f}"
+        p = probability_text(row["probability"])
         print(f"{row['path']:<28}{truth[row['label']]:<8}{p:<10}{row['verdict']:<12}{row['verdict_against']}")
     said = []
     for who, column in (("Trained just now", "verdict"), ("Shipped", "verdict_against")):
@@ -90,8 +97,8 @@ def summarise(out: Path) -> None:
         ("Training history", "train/history.json"),
         ("Evaluation: the report", "evaluation/report.html"),
         ("Evaluation: all figures, for programs", "evaluation/evaluation.json"),
-        ("Report to hand on", "inspect/report.html"),
-        ("Diagnostic video", "inspect/diagnostic.mp4"),
+        ("Report to hand on", newest(out, "inspect/*_spotter.html")),
+        ("Diagnostic video", newest(out, "inspect/*_spotter.mp4")),
     ]
     missing = [path for _, path in links if not (out / path).exists()]
     if missing:

@@ -9,8 +9,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "command": ["command_line", "need_data", "run_main"],
+        "command": ["COMMON", "command_line", "need_data", "run_main"],
         "errors": [
+            "ArgumentError",
             "CheckpointError",
             "DataError",
             "NotReadyError",
@@ -38,6 +39,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "ROOT",
             "data_home",
             "find_input",
+            "home",
             "inside",
             "named_path",
             "output_path",

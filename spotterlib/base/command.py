@@ -54,13 +54,16 @@ def need_data(*parts: str) -> Path:
     return home
 
 
-def run_main(main: Callable[[], None]) -> None:
-    """Run a command: what a user can mend ends it with one line and 1, Ctrl-C with what is kept and 130."""
+def run_main(main: Callable[[], int | None]) -> None:
+    """Run a command: what a user can mend ends it with one line and 1, Ctrl-C with what is kept and 130; what it
+    returns is its exit code, none is 0."""
     try:
-        main()
+        code = main()
     except SpotterError as error:
         sys.exit(str(error))
     except KeyboardInterrupt as stop:
         print(str(stop) or "Stopped.", file=sys.stderr)
         gc.freeze()  # or taking apart what is there takes Python seconds
         sys.exit(130)  # as shells say it of what Ctrl-C ended
+    if code:
+        sys.exit(code)

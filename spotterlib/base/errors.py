@@ -12,6 +12,10 @@ class SpotterError(Exception):
     """Something a user can mend; the message names the file and the remedy."""
 
 
+class ArgumentError(SpotterError, ValueError, TypeError):
+    """A function was given what it does not take; the message says what it takes."""
+
+
 class VideoError(SpotterError):
     """A video is missing, is not a video, or could not be written."""
 

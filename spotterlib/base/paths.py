@@ -11,7 +11,15 @@ from pathlib import Path
 from .errors import DataError, NotReadyError, WriteError, writing
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-"""The clone that this package lies in: relative outputs land under it, whatever the working directory is."""
+"""The folder that this package lies in: the clone, or where Python keeps what was installed."""
+
+_INSTALLED = not (ROOT / "notebooks" / "00_scan_a_video.ipynb").is_file()
+
+
+def home() -> Path:
+    """Under which relative results land: the clone, wherever a command is run; of an installed package, which has no
+    clone round it, the working directory."""
+    return Path.cwd() if _INSTALLED else ROOT
 
 
 def named_path(path: str | os.PathLike[str]) -> Path:
@@ -30,13 +38,13 @@ def named_path(path: str | os.PathLike[str]) -> Path:
 
 
 def find_input(path: str | os.PathLike[str]) -> Path:
-    """The file or folder a user named: absolute, or relative to the working directory, else to the clone.
+    """The file or folder a user named: absolute, or relative to the working directory, else to `home`.
 
-    Returns an absolute path. Raises `DataError` that names both places when neither has it, and for an address (of the
+    Returns an absolute path. Raises `DataError` that names the places when none has it, and for an address (of the
     web, say): nothing is downloaded here.
     """
     asked = named_path(path)
-    for candidate in [asked] if asked.is_absolute() else [Path.cwd() / asked, ROOT / asked]:
+    for candidate in [asked] if asked.is_absolute() else [Path.cwd() / asked, home() / asked]:
         if os.path.lexists(candidate):
             return Path(os.path.abspath(candidate))
     if _is_address(path):
@@ -44,7 +52,8 @@ def find_input(path: str | os.PathLike[str]) -> Path:
             f"{os.fspath(path)} is an address, and only files are read. Download it first (in a browser, or with "
             "yt-dlp), then give the path of the file."
         )
-    where = str(asked) if asked.is_absolute() else f"{asked} (looked in {Path.cwd()} and {ROOT})"
+    places = " and ".join(dict.fromkeys([str(Path.cwd()), str(home())]))
+    where = str(asked) if asked.is_absolute() else f"{asked} (looked in {places})"
     raise DataError(f"There is nothing at {where}. Check the spelling, or give the whole path.")
 
 
@@ -54,14 +63,14 @@ def _is_address(path: str | os.PathLike[str]) -> bool:
 
 
 def output_path(path: str | os.PathLike[str]) -> Path:
-    """Where a result goes: absolute as given, relative under the clone; the parent folder is made.
+    """Where a result goes: absolute as given, relative under `home`; the parent folder is made.
 
     Raises `WriteError` where it cannot be made, or no file can have that name.
     """
     asked = named_path(path)
     if _is_address(path):
         raise WriteError(f"{os.fspath(path)} is an address, and results go to files. Give a path, and send it on then.")
-    place = asked if asked.is_absolute() else ROOT / asked
+    place = asked if asked.is_absolute() else home() / asked
     with writing(place):
         place.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
@@ -72,12 +81,12 @@ def output_path(path: str | os.PathLike[str]) -> Path:
 def own_name(path: str | os.PathLike[str]) -> str:
     """A name of a file's own for what is made of it: what can be read of its name, and a hash of its whole path.
 
-    Two files of one name in two folders have two; it is short and plain enough for every disk. In the clone the path
+    Two files of one name in two folders have two; it is short and plain enough for every disk. Under `home` the path
     counts from there, so that a clone that was moved gives the same names.
     """
     text = os.fspath(path)
-    if os.path.isabs(text) and Path(text).is_relative_to(ROOT):
-        text = Path(text).relative_to(ROOT).as_posix()
+    if os.path.isabs(text) and Path(text).is_relative_to(home()):
+        text = Path(text).relative_to(home()).as_posix()
     readable = re.sub(r"[^\w.-]+", "_", Path(text).stem)[:40]
     return f"{readable}-{hashlib.sha256(os.fsencode(text)).hexdigest()[:12]}"
 

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from .files import atomic_path
 from .paths import output_path
 
-REAL, FAKE, UNDECIDED = "#2a6fbb", "#e07b1a", "#7a7a7a"
+REAL, FAKE, UNDECIDED = "#2a6fbb", "#e07b1a", "#6e6e6e"
 INK, FAINT, TEAL = "#333a44", "#c9cdd3", "#2b8c85"
 STYLE = {
     "figure.dpi": 100,

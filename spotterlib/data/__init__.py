@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "manifest": ["Manifest", "build_manifest"],
+        "proposing": ["propose_metadata"],
         "tables": ["complete_table", "read_csv"],
         "walk": ["EMPTY", "stem_of"],
     },

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..base import ROOT, DataError, atomic_path, find_input, output_path, read_json, shortened, write_csv, write_json
+from ..base import DataError, atomic_path, find_input, home, output_path, read_json, shortened, write_csv, write_json
 from .choosing import read_tree
 from .fakeavceleb import is_fakeavceleb_csv
 from .rows import COLUMNS, Found
@@ -63,7 +63,7 @@ class Manifest:
         if path.suffix.lower() != ".csv":
             raise DataError(f"{path} should end in .csv: a manifest is a CSV with a JSON of the same name beside it.")
         root, folder = Path(os.path.abspath(self.root)), Path(os.path.abspath(path.parent))
-        together = root.is_relative_to(folder) or (root.is_relative_to(ROOT) and folder.is_relative_to(ROOT))
+        together = root.is_relative_to(folder) or (root.is_relative_to(home()) and folder.is_relative_to(home()))
         kept = Path(os.path.relpath(root, folder)) if together else root
         report = self.report.to_dict("records")
         about = {"root": kept.as_posix(), "videos": len(self.table), "settings": self.settings, "report": report}

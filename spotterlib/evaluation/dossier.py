@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..base import ROOT, atomic_path, output_path, save_figure, write_json
+from ..base import atomic_path, home, output_path, save_figure, write_json
 from ..evidence import heat_note, overlay_heatmap, telling_frames
 from ..faces import read_cache
+from ..metrics import probability_text
 from ..scan import score_faces
 from .comparisons import mark_leak, plot_methods, plot_mistakes, plot_robustness
 from .figures import plot_confusion, plot_reliability, plot_roc, plot_score_histogram, plot_selective
@@ -41,7 +42,7 @@ def save_evaluation(
     rows = None if robustness is None else robustness.to_dict("records")
     write_json(place / "evaluation.json", evaluation.facts | {"robustness": rows})
     with atomic_path(place / "report.html") as temporary:
-        temporary.write_text(evaluation_page(evaluation, figures, robustness, _within_clone(videos)), encoding="utf-8")
+        temporary.write_text(evaluation_page(evaluation, figures, robustness, _within_home(videos)), encoding="utf-8")
     return place / "report.html"
 
 
@@ -83,13 +84,14 @@ def find_mistakes(evaluation: Evaluation, count: int = 6) -> list[dict[str, Any]
         face = score_faces(evaluation.detector, read_cache(file, grid_only=True))[0]
         scale = float(face.heatmaps.max()) or 1.0
         rows = telling_frames(face, _FRAMES)
-        caption = f"{row['path']}: {TRUTH[row['label']].lower()}, called {row['verdict']}, p = {row['probability']:.2f}"
+        p = probability_text(row["probability"], "p")
+        caption = f"{row['path']}: {TRUTH[row['label']].lower()}, called {row['verdict']}, {p}"
         heats = [overlay_heatmap(face.clip.frames[at], face.heatmaps[at], scale) for at in rows]
         found.append(row | {"caption": caption, "faces": [face.clip.frames[at] for at in rows], "heats": heats})
     return found
 
 
-def _within_clone(folder: str | os.PathLike[str]) -> str:
-    """A folder in the clone as the clone names it, so that the page says nothing of the machine; others as given."""
+def _within_home(folder: str | os.PathLike[str]) -> str:
+    """A folder under `home` as named from there, so that the page says nothing of the machine; others as given."""
     place = Path(folder)
-    return place.relative_to(ROOT).as_posix() if place.is_absolute() and place.is_relative_to(ROOT) else str(folder)
+    return place.relative_to(home()).as_posix() if place.is_absolute() and place.is_relative_to(home()) else str(folder)

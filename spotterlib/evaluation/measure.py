@@ -78,6 +78,8 @@ def evaluate(
     scored = score_cache(detector, part, progress=(lambda done: progress(share * done)) if progress else None)
     facts = evaluate_table(scored, point, split, draws, seed)
     scored = tables.there(scored)
+    if leak["ok"] is None:
+        facts["notes"].insert(0, leak["verdict"])
     facts |= {"leak": leak, "checkpoint": _about(detector), "data": _data_facts(scored), "versions": versions()}
     facts |= {"verdicts": _verdict_rows(scored, point.thresholds), "against": None}
     if rival is not None:
@@ -106,7 +108,8 @@ class Evaluation:
         return self.facts["leak"]["ok"] is False
 
     def __repr__(self) -> str:
-        video, mark = self.facts["video"], " LEAKING SPLIT:" if self.leaks else ""
+        video, ok = self.facts["video"], self.facts["leak"]["ok"]
+        mark = {False: " LEAKING SPLIT:", None: " NOT CHECKED FOR LEAKS:"}.get(ok, "")
         ends = video["intervals"]["auc"]
         between = "" if ends is None else f" (95 %: {ends[0]:.2f} to {ends[1]:.2f})"
         area = "no AUC" if video["auc"] is None else f"AUC {video['auc']:.3f}{between}"
@@ -167,11 +170,15 @@ def check_leak(table: pd.DataFrame, split: str | None) -> dict[str, Any]:
     """The leak audit of a table with splits, for JSON: ok (None: there was nothing to compare), verdict, counts, …."""
     nothing = {"ok": None, "counts": {}, "share_of_test_fakes": None, "unknown": None}
     if split is None:
-        return nothing | {"verdict": "All of it is judged. Whether its people were trained on cannot be seen here."}
+        return nothing | {
+            "verdict": "Not checked: all of it is judged, and whether its people were trained on is not known."
+        }
     if split == "train":
         return nothing | {"ok": False, "verdict": "This part is for training: who learned from it knows its people."}
     if table["split"].replace("", np.nan).nunique() < 2:
-        return nothing | {"verdict": "The table has no other part. Whether its people were trained on is unknown."}
+        return nothing | {
+            "verdict": "Not checked: there is no other part, and whether its people were trained on is not known."
+        }
     audit = audit_table(table)
     names = ("ok", "verdict", "counts", "share_of_test_fakes", "unknown")
     return {name: getattr(audit, name) for name in names}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ..base import ROOT, DataError
+from ..base import DataError
 
-PUBLISHED = ROOT / "data" / "published.csv"
+PUBLISHED = Path(__file__).with_name("published.csv")
 """One published figure a line, with the place that it was read in."""
 
 COLUMNS = ("model", "training_data", "test_set", "level", "metric", "number", "source")
@@ -35,7 +36,7 @@ def side_by_side(evaluations: Sequence[dict[str, Any]], published: bool = True) 
     lines = []
     for facts in evaluations:
         about = facts["checkpoint"]
-        mark = "leaking split: " if facts["leak"]["ok"] is False else ""
+        mark = {False: "leaking split: ", None: "not checked for leaks: "}.get(facts["leak"]["ok"], "")
         head = {"model": about["name"], "training_data": about.get("training", ""), "metric": "AUC"}
         for part in facts["per_dataset"]:
             line = {"test_set": part["dataset"], "level": "video", "number": part["auc"], "n": part["n"]}

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ..base import count_of, to_json
 from ..evidence import data_address, figure_text, fill_page
+from ..metrics import probability_text
 from .measure import Evaluation
 from .references import side_by_side
 
@@ -183,7 +184,8 @@ def _into_05(facts: dict[str, Any], videos: str) -> list[dict[str, str]]:
     return [
         {
             "path": f"{videos}/{row['path']}" if videos else row["path"],
-            "said": f"{TRUTH[row['label']].lower()}, called {row['verdict']}, p = {row['probability']:.3f}",
+            "said": f"{TRUTH[row['label']].lower()}, called {row['verdict']}, "
+            + probability_text(row["probability"], "p"),
         }
         for row in surest_mistakes(facts)[:20]
     ]

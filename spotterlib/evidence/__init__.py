@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "boxes": ["upload_box"],
-        "charts": ["plot_real_vs_fake", "plot_scores_over_time"],
+        "charts": ["plot_compared", "plot_scores_over_time"],
         "diagnostic": ["draw_frame", "predict_with_diagnostics", "write_diagnostic_video"],
         "heat": ["overlay_heatmap", "upsample_heatmap"],
         "markup": ["data_address", "figure_text", "fill_page"],

@@ -13,8 +13,8 @@ import ipywidgets as widgets
 import traitlets
 from IPython.display import display
 
-from ..base import SpotterError, atomic_path, file_sha256, output_path
-from ..video import VIDEO_SUFFIXES
+from ..base import SpotterError, atomic_path, file_sha256, output_path, own_name
+from ..video import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from .diagnostic import write_diagnostic_video
 from .markup import fill_widget
 from .page import export_page
@@ -23,7 +23,7 @@ from .scrubber import examine
 if TYPE_CHECKING:
     from ..scan import ScanReport
 
-_HINT = "Drop a video here, or click to choose one"
+_HINT = "Drop a video or a picture here, or click to choose one"
 
 
 def upload_box() -> ScanBox:
@@ -33,15 +33,16 @@ def upload_box() -> ScanBox:
 
 class ScanBox(widgets.VBox):
     """A box in a notebook: drop or name a video, press Scan, and see the verdict with its evidence.
+    A picture (JPEG, PNG, WebP) is scanned as a still.
 
     The diagnostic video and the page to hand on go to `runs/`, what is dropped to `runs/uploads/`. Without a browser (a
     run by papermill) it is merely shown. `report` holds the last `ScanReport`.
     """
 
     def __init__(self) -> None:
-        hint = "or the path of a video on this machine"
+        hint = "or the path of a video or picture on this machine"
         self.path = widgets.Text(placeholder=hint, layout=widgets.Layout(width="420px"))
-        kinds = ",".join(["video/*", *sorted(VIDEO_SUFFIXES)])
+        kinds = ",".join(["video/*", *sorted(VIDEO_SUFFIXES), *PICTURE_SUFFIXES])
         self.drop = DropBox(accept=kinds)
         self.drop.observe(self._arrived, "file")
         self.button = widgets.Button(description="Scan", button_style="primary", layout=widgets.Layout(width="90px"))
@@ -60,7 +61,7 @@ class ScanBox(widgets.VBox):
         """The video named, else the file that was dropped. Raises `SpotterError` for neither."""
         named = self.path.value.strip() or self.drop.file
         if not named:
-            raise SpotterError("Nothing to scan yet: drop a video on the box, or type the path of one.")
+            raise SpotterError("Nothing to scan yet: drop a video or a picture on the box, or type the path of one.")
         return named
 
     def _scan(self, _: Any) -> None:
@@ -78,10 +79,10 @@ class ScanBox(widgets.VBox):
         scrubber = examine(path)
         self.report = scrubber.report
         display(scrubber)
-        self.state.value = "Writing the diagnostic video and the page…"
-        video = write_diagnostic_video(self.report)
-        page = export_page(self.report, video.with_suffix(".html"))
-        made = {"Diagnostic video": str(video), "Page to hand on": str(page)}
+        self.state.value = "Writing the evidence…"
+        made = {} if self.report.still else {"Diagnostic video": str(write_diagnostic_video(self.report))}
+        page = export_page(self.report, Path("runs") / f"{own_name(self.report.video)}_spotter.html")
+        made["Page to hand on"] = str(page)
         self.state.value = fill_widget("written", files=made)
 
 

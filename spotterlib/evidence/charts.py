@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..base import FAKE, INK, REAL, TEAL, UNDECIDED, floats, literal, make_figure, say, styled
+from ..metrics import probability_text
+
+if TYPE_CHECKING:
+    from ..scan import ScanReport
+
+_VERDICT_COLOURS = {"REAL": REAL, "FAKE": FAKE, "UNDECIDED": UNDECIDED}
 
 
 @styled
@@ -41,41 +47,51 @@ def plot_scores_over_time(
         finding = "No frame has a score: no face was seen"
     else:
         peak = int(np.nanargmax(scores))
-        finding = f"Frame scores: mean {scores[known].mean():.2f}, peak {scores[peak]:.2f} at {times[peak]:.1f} s"
+        top = f"{probability_text(scores[peak])} at {times[peak]:.1f} s"
+        finding = f"Frame scores: mean {probability_text(scores[known].mean())}, peak {top}"
         if t_high is not None:
             finding += f"; {(scores[known] >= t_high).mean():.0%} of frames ≥ {t_high:.2f}"
         axes.legend(loc="best", ncols=2)
     if not isinstance(report, tuple):
-        p = "" if report.probability is None else f", P(fake) {report.probability:.2f}"
+        p = "" if report.probability is None else f", P(fake) {probability_text(report.probability)}"
         finding = f"{report.label}{p}. {finding}"
     say(axes, finding)
     return figure
 
 
 @styled
-def plot_real_vs_fake(
-    real_report: Any, fake_report: Any, t_low: float | None = None, t_high: float | None = None
-) -> Figure:
-    """Frame scores of a real and of a fake video on one axis; each a `ScanReport` or a pair (times in s, P(fake))."""
+def plot_compared(inspected: ScanReport, other: ScanReport | None = None) -> Figure:
+    """Frame scores of the video inspected, and of another that it is compared with, on one axis.
+
+    The colours are those of the verdicts, and the second curve is dashed: what a video really is nobody knows here.
+    Without another video there is one curve. The thresholds drawn are those of the first report.
+    """
     figure, axes = make_figure(9.0, 3.4)
-    means = []
-    for report, colour, name in ((real_report, REAL, "real"), (fake_report, FAKE, "fake")):
+    means = {}
+    shown = [("inspected", inspected, "-")] + ([] if other is None else [("compared with", other, (0, (5, 2)))])
+    for name, report, dash in shown:
         times, scores = _scores_of(report)
-        file = "" if isinstance(report, tuple) else f": {Path(report.video).name}"
-        file = file if len(file) <= 42 else file[:41] + "…"
-        _draw_scores(axes, times, scores, colour, name + literal(file))
-        means.append(float(np.nanmean(scores)) if np.isfinite(scores).any() else None)
-    _bands(axes, *_thresholds_of(real_report, t_low, t_high))
+        file = Path(report.video).name
+        label = f"{name}: {literal(file if len(file) <= 40 else file[:39] + '…')} ({report.label})"
+        _draw_scores(axes, times, scores, _VERDICT_COLOURS[report.label], label, dash)
+        means[name] = float(np.nanmean(scores)) if np.isfinite(scores).any() else None
+    _bands(axes, *_thresholds_of(inspected, None, None))
     axes.set(xlabel="time (s)", ylabel="P(fake)")
     axes.margins(x=0)
     axes.legend(loc="best")
-    if None in means:
-        missing = " and ".join(name for name, mean in zip(("real", "fake"), means, strict=True) if mean is None)
-        say(axes, f"No frame of the {missing} video has a score")
+    unscored = [name for name, mean in means.items() if mean is None]
+    if unscored:
+        say(axes, "No frame has a score of the video " + ", nor of the one ".join(unscored))
+    elif other is None:
+        say(axes, f"The frames score {means['inspected']:.2f} in the mean; there is nothing to compare them with")
     else:
-        real, fake = means
-        side = "above" if fake > real else "below"
-        say(axes, f"The fake's frames score {abs(fake - real):.2f} {side} the real's (means {fake:.2f} and {real:.2f})")
+        first, second = means.values()
+        apart = (
+            "as much as"
+            if abs(first - second) < 0.005
+            else f"{abs(first - second):.2f} " + ("more than" if first > second else "less than")
+        )
+        say(axes, f"The frames score {apart} those compared with (means {first:.2f} and {second:.2f})")
     return figure
 
 
@@ -90,7 +106,7 @@ def _bands(axes: Axes, t_low: float | None, t_high: float | None) -> None:
         axes.axhspan(low, high, color=colour, alpha=0.10, linewidth=0, zorder=0)
         if high - low > 0.06:
             middle = (max(low, 0) + min(high, 1)) / 2
-            axes.text(1.01, middle, name, transform=axes.get_yaxis_transform(), color=colour, va="center", fontsize=8)
+            axes.text(1.01, middle, name, transform=axes.get_yaxis_transform(), va="center", fontsize=8)
     for threshold in {t_low, t_high}:
         axes.axhline(threshold, color=UNDECIDED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
 
@@ -112,9 +128,9 @@ def _thresholds_of(report: Any, t_low: float | None, t_high: float | None) -> tu
     return t_low, t_high
 
 
-def _draw_scores(axes: Axes, times: np.ndarray, scores: np.ndarray, colour: str, label: str) -> None:
+def _draw_scores(axes: Axes, times: np.ndarray, scores: np.ndarray, colour: str, label: str, dash: Any = "-") -> None:
     known = np.isfinite(scores)
-    axes.plot(times, scores, color=colour, label=label)
+    axes.plot(times, scores, color=colour, label=label, linestyle=dash)
     neighbours = np.append(known[1:], False) | np.append(False, known[:-1])
     alone = known & ~neighbours  # a line through one point is invisible
     axes.plot(times[alone], scores[alone], ".", color=colour)

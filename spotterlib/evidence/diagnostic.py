@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from ..base import VideoError, output_path, own_name
+from ..metrics import verdict_text
 from ..video import RESULT, fitted, iterate_frames, write_video
 from . import draw
 from .heat import CELLS, OPACITY, THRESHOLD, artifact_share, paint_heat
@@ -43,8 +44,10 @@ def write_diagnostic_video(report: ScanReport, path: str | os.PathLike[str] | No
     video's result is replaced). H.264, yuv420p; the picture in its own resolution (that of most frames; one of another
     size is fitted onto it, not stretched), the strip of figures below it; its metadata say what it is (`is_result`).
     Frames stream through: a long video needs no more memory than a short one.
-    Raises `VideoError` when the video is gone, is another one now, or would be overwritten.
+    Raises `VideoError` when the video is gone, is another one now, or would be overwritten; and for a still picture.
     """
+    if report.still:
+        raise VideoError(f"{report.video} is a picture, not a video. Use export_page for its evidence.")
     target = output_path(path if path is not None else Path("runs") / f"{own_name(report.video)}_spotter.mp4")
     if target.exists() and Path(report.video).exists() and os.path.samefile(target, report.video):
         raise VideoError(f"{target} is the scanned video itself. Give the diagnostic video another name.")
@@ -56,7 +59,8 @@ def draw_frame(report: ScanReport, index: int, image: np.ndarray) -> np.ndarray:
     """One frame as the diagnostic video shows it: heat and boxes on the picture, a strip with the figures below it.
 
     index: number of the frame in the video, 0 … V-1; image: that frame, uint8 RGB (H, W, 3), as `read_frames` gives
-    it. The deciding face has a yellow box, other faces a thin grey one; where the face was not found there is no box,
+    it. A face has a yellow box; of several, each tells its own verdict, and the
+    deciding one has a thick box in the colour of it; where the face was not found there is no box,
     and the strip says so. Returns uint8 RGB (H + strip, W, 3) of even height. Raises `IndexError` past the last frame.
     """
     if not 0 <= index < len(report.times):
@@ -107,10 +111,14 @@ def _draw(
         cell = float(np.clip((box[2] - box[0]) / CELLS, 6, 16))
         paint_heat(picture, heat, report.heatmap_scale, box, OPACITY, THRESHOLD, "grid", cell)
         corners = [round(float(edge)) for edge in box]
-        color, wide = (draw.BOX, thick) if number == 0 else (draw.OTHER_BOX, max(1, thick // 2))
+        one = report.faces[number]
+        several = len(report.faces) > 1  # then the deciding face has the colour of its verdict, and each face its own
+        color = draw.VERDICTS[one.label] if several and number == 0 else draw.BOX
+        wide = thick if number == 0 else max(1, thick // 2)
         cv2.rectangle(picture, tuple(corners[:2]), (corners[2] - 1, corners[3] - 1), color, wide)
-        if len(report.faces) > 1:
-            draw.put_tag(picture, str(number + 1), corners[0], corners[1], caption.size, color)
+        if several:
+            said = f"{number + 1} {verdict_text(one.label, one.probability)}"
+            draw.put_tag(picture, said, corners[0], corners[1], caption.size, draw.VERDICTS[one.label])
         if number == 0:
             share = artifact_share(heat, report.heatmap_scale)
     at = (time + draw.end_of(report.times) / max(len(report.times), 1) / 2) / draw.end_of(report.times)

@@ -4,20 +4,21 @@ rules of time behind it: what lies between analysed frames, and which of them a 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..scan import FaceResult
+    from ..scan import FaceResult, Segment
 
 RGB = tuple[int, int, int]
-REAL, FAKE, UNDECIDED = (42, 111, 187), (224, 123, 26), (122, 122, 122)
+REAL, FAKE, UNDECIDED = (42, 111, 187), (224, 123, 26), (110, 110, 110)
 """RGB of the three verdicts, the same in every figure."""
 
 VERDICTS = {"REAL": REAL, "FAKE": FAKE, "UNDECIDED": UNDECIDED}
-BOX, OTHER_BOX = (255, 214, 0), (214, 214, 214)
+BOX = (255, 214, 0)
 INK, PALE, SOOT = (245, 245, 245), (168, 174, 182), (22, 24, 28)
 _SCALE = 1 / 27  # of a Hershey font, for letters as tall as asked
 
@@ -30,11 +31,11 @@ def put_text(picture: np.ndarray, text: str, at: tuple[int, int], size: int, col
 
 
 def put_tag(picture: np.ndarray, text: str, x: int, bottom: int, size: int, color: RGB) -> None:
-    """Write a few dark letters on a plate of `color` that stands on `bottom`, kept inside the picture; in place."""
+    """Write a few letters on a plate of `color` that stands on `bottom`, kept inside the picture; in place."""
     tall, wide = round(1.3 * size), text_width(text, size, True) + size // 2
     x, top = max(0, min(x, picture.shape[1] - wide)), max(0, min(bottom, picture.shape[0]) - tall)
     cv2.rectangle(picture, (x, top), (x + wide, top + tall), color, -1)
-    put_text(picture, text, (x + size // 4, top + round(1.02 * size)), size, SOOT, True)
+    put_text(picture, text, (x + size // 4, top + round(1.02 * size)), size, ink_on(color), True)
 
 
 @functools.lru_cache(4096)
@@ -165,6 +166,17 @@ def draw_timeline(columns: np.ndarray, height: int) -> np.ndarray:
     return strip
 
 
+def put_segments(strip: np.ndarray, segments: Iterable[Segment], end: float) -> None:
+    """Mark the segments along the top of a timeline of `end` s in the colours of their verdicts, FAKE above others; in
+    place."""
+    height, width = strip.shape[:2]
+    tall, order = max(2, height // 7), ["REAL", "UNDECIDED", "FAKE"]
+    for segment in sorted(segments, key=lambda one: order.index(one.label)):
+        first, last = (round(time / end * width) for time in (segment.start, segment.end))
+        strip[: tall + 1, first : max(last, first + 2)] = SOOT
+        strip[:tall, first : max(last, first + 2)] = VERDICTS[segment.label]
+
+
 def put_mark(strip: np.ndarray, at: float) -> None:
     """Mark the present moment, 0 … 1 of the width, on a timeline; in place."""
     height, width = strip.shape[:2]
@@ -183,3 +195,20 @@ def resized(picture: np.ndarray, width: int, height: int) -> np.ndarray:
 def encode_jpeg(picture: np.ndarray, quality: int = 85) -> bytes:
     """uint8 RGB (H, W, 3) → the bytes of a JPEG file."""
     return cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def contrast(one: RGB, other: RGB) -> float:
+    """The contrast of two RGB colours, 1 … 21, as WCAG 2 defines it: text needs 4.5."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def ink_on(plate: RGB) -> RGB:
+    """The ink, light or dark, that is read best on a plate of this colour."""
+    return max((INK, SOOT), key=lambda ink: contrast(ink, plate))
+
+
+def _luminance(color: RGB) -> float:
+    shares = np.asarray(color, np.float64) / 255
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from ..base import ArgumentError
+
 OPACITY, THRESHOLD = 0.6, 0.15
 """How red full heat is, and the share of the scale under which nothing is painted."""
 
@@ -32,7 +34,8 @@ def overlay_heatmap(
     image: uint8 RGB (H, W, 3); heatmap: float (h, w), raw values ≥ 0; scale: the raw value drawn as full red, one for
     a whole report; box: x0, y0, x1, y1 px, may reach past the frame (None: the whole image); opacity: 0 … 1 at full
     red, in proportion below it; threshold: share of `scale` under which nothing is painted; style: "grid" (flat cells
-    of about `cell` px) or "smooth". Returns uint8 RGB (H, W, 3). Raises `ValueError` for a scale ≤ 0 or another style.
+    of about `cell` px) or "smooth". Returns uint8 RGB (H, W, 3). Raises `ArgumentError` for a scale
+    ≤ 0 or another style.
     """
     copy = np.array(image, dtype=np.uint8, order="C")
     height, width = copy.shape[:2]
@@ -67,9 +70,9 @@ def paint_heat(
 ) -> None:
     """What `overlay_heatmap` does, in place: `picture` is the image, C-contiguous."""
     if style not in ("grid", "smooth"):
-        raise ValueError(f'style is "grid" or "smooth", not {style!r}')
+        raise ArgumentError(f'style is "grid" or "smooth", not {style!r}')
     if not scale > 0:
-        raise ValueError(f"scale is a heatmap value above zero, not {scale}")
+        raise ArgumentError(f"scale is a heatmap value above zero, not {scale}")
     x0, y0, x1, y1 = (float(edge) for edge in box)
     height, width = picture.shape[:2]
     if not (np.isfinite([x0, y0, x1, y1]).all() and x1 > x0 and y1 > y0) or not np.any(heatmap > 0):

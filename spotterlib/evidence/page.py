@@ -9,89 +9,135 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import atomic_path, output_path
+from ..metrics import probability_text, verdict_text
+from ..scan import facts_of
 from . import draw
 from .markup import data_address, figure_text, fill_page
+from .scenes import portrait_of, scene_boxes
 from .sheet import contact_sheet
 from .words import LIMITS, certainty, describe, heat_note, video_name
 
 if TYPE_CHECKING:
-    from ..scan import FaceResult, ScanReport
+    from ..scan import ScanReport
 
-KEPT = 400
+KEPT = 240
 """Frames a page holds at most, all faces together: about 8 MB."""
+
+PHONE = 390
+"""Width in px of the contact sheet that a phone is shown."""
 
 
 def export_page(report: ScanReport, path: str | os.PathLike[str]) -> Path:
     """Write one self-contained HTML file that can be mailed: verdict, figures, a player with the evidence, limits.
 
-    It needs no network and no other file; names in it are escaped. About 20 kB a frame; at most 400 frames are kept.
+    It needs no network and no other file; names in it are escaped. About 35 kB a frame; at most 240 frames are kept.
     """
     target = output_path(path)
     with atomic_path(target) as temporary:
-        temporary.write_text(_page(report, contact_sheet(report)), encoding="utf-8")
+        temporary.write_text(_page(report), encoding="utf-8")
     return target
 
 
-def _page(report: ScanReport, sheet: np.ndarray) -> str:
-    """The page as text. sheet: the contact sheet, uint8 RGB (H, W, 3), shown below the player and in print."""
+def _page(report: ScanReport) -> str:
+    """The page as text."""
     end = draw.end_of(report.times)
     budget = KEPT // max(len(report.faces), 1)
-    faces = [_face_data(face, report.heatmap_scale, budget, end) for face in report.faces]
+    faces = [_face_data(report, number, budget, end) for number in range(len(report.faces))]
     return fill_page(
         "player.html",
         name=video_name(report),
         label=report.label,
         color=draw.VERDICTS[report.label],
+        ink=draw.ink_on(draw.VERDICTS[report.label]),
         certain=certainty(report),
         reason=report.reason,
         heat=heat_note(report.checkpoint)[1],
+        kind="picture" if report.still else "video",
         figures=_figures(report),
-        windows=_windows(report),
-        sheet=data_address(draw.encode_jpeg(sheet)),
+        segments=_segments(report),
+        examined=facts_of(report),
+        people=[_person(report, number) for number in range(len(report.faces))],
+        sheet=data_address(draw.encode_jpeg(contact_sheet(report))),
+        narrow=data_address(draw.encode_jpeg(contact_sheet(report, width=PHONE))),
         described=describe(report),
         thinned=any(
             len(face.track.times) > len(kept["frames"]) for face, kept in zip(report.faces, faces, strict=True)
         ),
         limits=LIMITS,
-        data={"end": end, "faces": faces},
+        data={"end": end, "faces": faces, "scenes": _scenes(report, faces)},
     )
 
 
-def _face_data(face: FaceResult, scale: float, budget: int, end: float) -> dict[str, Any]:
-    """What the player's script reads of a face: its kept frames, its windows, and its scores for the strip."""
-    frames = []
+def _person(report: ScanReport, number: int) -> dict[str, Any]:
+    """Who can be chosen on the page: thumbnail, number, and the verdict on this face alone."""
+    face = report.faces[number]
+    color = draw.VERDICTS[face.label]
+    return {
+        "number": number + 1,
+        "picture": data_address(draw.encode_jpeg(portrait_of(face))),
+        "verdict": verdict_text(face.label, face.probability),
+        "color": color,
+        "ink": draw.ink_on(color),
+    }
+
+
+def _scenes(report: ScanReport, faces: list[dict[str, Any]]) -> dict[str, Any]:
+    """The whole pictures of the kept frames, by frame index, each with the boxes on it as thousandths of its sides."""
+    boxes = scene_boxes(report)
+    kept = sorted({frame["i"] for face in faces for frame in face["frames"]} & boxes.keys())
+    return {
+        str(index): {
+            "img": data_address(report.scenes[index]),
+            "boxes": [[number, *(round(1000 * share) for share in box)] for number, box in boxes[index]],
+        }
+        for index in kept
+    }
+
+
+def _face_data(report: ScanReport, number: int, budget: int, end: float) -> dict[str, Any]:
+    """What the player's script reads of a face: its kept frames, its segments, and its scores for the strip."""
+    face, scale, frames = report.faces[number], report.heatmap_scale, []
     for row in draw.kept_rows(face, budget):
         kept: dict[str, Any] = {"i": int(face.track.frames[row]), "t": round(float(face.track.times[row]), 3)}
         if face.track.valid[row]:
             score, heat = face.frame_scores[row], face.heatmaps[row]
             kept["s"] = round(float(score), 6) if np.isfinite(score) else None
+            kept["said"] = probability_text(score)
             kept["h"] = np.round(255 * np.clip(heat / scale, 0, 1)).astype(int).ravel().tolist()
             kept["img"] = data_address(draw.encode_jpeg(face.clip.frames[row]))
         frames.append(kept)
-    windows = [{"a": w.start, "b": w.end, "p": w.probability} for w in face.windows]
+    segments = [
+        {"a": s.start, "b": s.end, "said": verdict_text(s.label, s.probability), "color": draw.VERDICTS[s.label]}
+        for s in report.segments
+        if s.person == number + 1
+    ]
     track = face.track
     columns = draw.score_columns(track.times, np.where(track.valid, face.frame_scores, np.nan), 480, end, track.windows)
-    return {"frames": frames, "windows": windows, "columns": [round(float(value), 3) for value in columns]}
+    color = draw.VERDICTS[face.label]
+    verdict = {"verdict": verdict_text(face.label, face.probability), "reason": face.reason}
+    verdict |= {"color": color, "ink": draw.ink_on(color)}
+    shown = {"frames": frames, "segments": segments, "columns": [round(float(value), 3) for value in columns]}
+    return verdict | shown
 
 
 def _figures(report: ScanReport) -> list[tuple[str, str]]:
     info, checkpoint = report.info, report.checkpoint
     limits = ", ".join(figure_text(checkpoint.get(name), 2) for name in ("t_low", "t_high"))
-    shown = f"{info.width} × {info.height}, {info.fps:.2f} frames a second, {info.duration:.1f} s, {info.codec}"
+    shown = f"{info.width} × {info.height}, {info.codec}"
+    if not report.still:
+        shown = f"{info.width} × {info.height}, {info.fps:.2f} frames a second, {info.duration:.1f} s, {info.codec}"
     return [
-        ("Probability of fake", figure_text(report.probability, 2)),
+        ("Probability of fake", probability_text(report.probability)),
         ("REAL at or below, FAKE at or above", limits),
         ("Faces judged", str(len(report.faces))),
         ("Share of the video looked at", f"{100 * report.coverage:.0f} %"),
-        ("Video", shown),
-        ("Detector", f"{checkpoint.get('name', '–')}, SHA-256 {str(checkpoint.get('sha256', '–'))[:16]}…"),
+        ("Picture" if report.still else "Video", shown),
     ]
 
 
-def _windows(report: ScanReport) -> list[tuple[str, str, str, str]]:
-    """Every window of every face: the face's number, from when to when, usable frames, P(fake)."""
+def _segments(report: ScanReport) -> list[tuple[str, str, str, str]]:
+    """Every segment in the order of time: from when to when, the person's number, P(fake), the verdict on it alone."""
     return [
-        (f"{number}", f"{w.start:.2f} – {w.end:.2f} s", f"{w.usable}", figure_text(w.probability, 2))
-        for number, face in enumerate(report.faces, 1)
-        for w in face.windows
+        (f"{s.start:.2f} – {s.end:.2f} s", f"{s.person}", probability_text(s.probability), s.label)
+        for s in report.segments
     ]

@@ -17,10 +17,14 @@ import ipywidgets as widgets
 import numpy as np
 from IPython.display import display
 
+from ..base import ArgumentError
 from ..faces import FRAMES
+from ..metrics import probability_text, verdict_text
+from ..video import picture_kind
 from . import draw
 from .heat import OPACITY, THRESHOLD, artifact_share, overlay_heatmap
-from .markup import figure_text, fill_widget
+from .markup import data_address, fill_widget
+from .scenes import draw_scene, person_words, portrait_of, scene_boxes
 from .sheet import contact_sheet, face_sheet
 from .words import certainty, describe, heat_note, video_name
 
@@ -35,10 +39,14 @@ SIDE, STRIP, SHOWN = 224, 36, 560  # px: a crop, the timeline, and the width on 
 
 
 def examine(path: str | os.PathLike[str], checkpoint: Any = None, device: str = "auto") -> FrameScrubber:
-    """Scan a video and show it: `examine("my.mp4")` as the last line of a cell. Raises what `scan_video` raises."""
-    from ..scan import scan_video
+    """Scan a video or a still picture and show it: `examine("my.mp4")` as the last line of a cell.
 
-    return FrameScrubber(scan_video(path, checkpoint=checkpoint, device=device))
+    Raises what `scan_video` and `scan_image` raise.
+    """
+    from ..scan import scan_image, scan_video
+
+    scan = scan_image if picture_kind(path) else scan_video
+    return FrameScrubber(scan(path, checkpoint=checkpoint, device=device))
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ class FrameScrubber:
     shown: a `ScanReport`, or a `FaceClip` with heatmaps, float (T, 7, 7) raw values ≥ 0, and scores, float (T,) 0 … 1,
     NaN unknown. One heatmap scale for all frames: the report's, or the largest value. Every display is a fresh set of
     widgets (a Play that is shown twice stops playing), followed by a contact sheet as a static text alternative.
-    Raises `ValueError` when heatmaps or scores do not have one entry a frame.
+    Raises `ArgumentError` when heatmaps or scores do not have one entry a frame.
     """
 
     def __init__(
@@ -86,9 +94,9 @@ class FrameScrubber:
         _show_picture(*self.sheet())
 
     def build(self) -> ScrubberView:
-        """A fresh set of widgets. Raises `ValueError` when there is no face to show."""
+        """A fresh set of widgets. Raises `ArgumentError` when there is no face to show."""
         if not self.faces:
-            raise ValueError("No face was found in this video: there is nothing to scrub.")
+            raise ArgumentError("No face was found in this video: there is nothing to scrub.")
         late = {
             "step": 0.05,
             "continuous_update": False,
@@ -101,14 +109,16 @@ class FrameScrubber:
         style = widgets.Dropdown(
             options=["grid", "smooth"], description="Style", layout=widgets.Layout(width="130px"), style=narrow
         )
-        choices = [(str(number + 1), number) for number in range(len(self.faces))]
-        face = widgets.Dropdown(options=choices, description="Face", layout=widgets.Layout(width="100px"), style=narrow)
+        choices = [(self._whose(number), number) for number in range(len(self.faces))]
+        face = widgets.Dropdown(options=choices, description="Face", layout=widgets.Layout(width="220px"), style=narrow)
         last = len(self.rows[0]) - 1
         steps = np.diff(self.faces[0].track.times)
         interval = int(np.clip(1000 * np.median(steps), 80, 400)) if len(steps) else 200
         play = widgets.Play(min=0, max=last, interval=interval, repeat=True)
-        slider = widgets.IntSlider(min=0, max=last, readout=False, layout=widgets.Layout(width=f"{SHOWN - 150}px"))
-        stack = widgets.Stack(layout=widgets.Layout(width=f"{SHOWN + 10}px"))
+        slider = widgets.IntSlider(
+            min=0, max=last, readout=False, layout=widgets.Layout(width=f"{SHOWN - 150}px", max_width="100%")
+        )
+        stack = widgets.Stack(layout=widgets.Layout(width="100%", max_width=f"{SHOWN + 10}px"))
 
         def pictures() -> list[bytes]:
             timeline, chosen = self._timeline(face.value), self.rows[face.value]
@@ -119,7 +129,7 @@ class FrameScrubber:
             return [self.caption(face.value, row, threshold.value) for row in self.rows[face.value]]
 
         def fill() -> None:
-            size = widgets.Layout(width=f"{SHOWN}px", height=f"{round(SHOWN * (SIDE + 2 + STRIP) / (2 * SIDE + 2))}px")
+            size = widgets.Layout(width="100%", max_width=f"{SHOWN}px", height="auto")
             images = [widgets.Image(value=jpeg, format="jpeg", layout=size) for jpeg in pictures()]
             texts = [widgets.HTML(text) for text in captions()]
             stack.children = [widgets.VBox(pair) for pair in zip(images, texts, strict=True)]
@@ -131,6 +141,7 @@ class FrameScrubber:
         def change_face(_: Any) -> None:
             time = self.faces[shown_face[0]].track.times[self.rows[shown_face[0]][slider.value]]
             shown_face[0] = face.value
+            who.value = self._people(face.value)
             times = self.faces[face.value].track.times[self.rows[face.value]]
             stack.selected_index = None  # never past the end while the pictures change
             fill()
@@ -138,6 +149,7 @@ class FrameScrubber:
             slider.value = stack.selected_index = play.value = int(np.argmin(np.abs(times - time)))
 
         shown_face = [0]
+        who = widgets.HTML(self._people(0))
         fill()
         scores = np.nan_to_num(self.faces[0].frame_scores[self.rows[0]], nan=-1.0)
         slider.value = play.value = stack.selected_index = int(np.argmax(scores))  # open on the most telling frame
@@ -148,10 +160,12 @@ class FrameScrubber:
         face.observe(change_face, names="value")
         tuned = [face] if len(self.faces) > 1 else []
         head = [widgets.HTML(_verdict(self.report))] if self.report is not None else []
-        wrapped = widgets.Layout(flex_flow="row wrap", width="720px")
+        if self.report is not None and len(self.faces) > 1:
+            head.append(who)
+        wrapped = widgets.Layout(flex_flow="row wrap", width="100%", max_width="720px")
         settings = widgets.HBox([*tuned, style, opacity, threshold], layout=wrapped)
         said = fill_widget("aside", text=self.worth[1], width=SHOWN)
-        box = widgets.VBox([*head, stack, widgets.HBox([play, slider]), settings, widgets.HTML(said)])
+        box = widgets.VBox([*head, stack, widgets.HBox([play, slider], layout=wrapped), settings, widgets.HTML(said)])
         return ScrubberView(box, play, slider, stack, opacity, threshold, style, face)
 
     def sheet(self) -> tuple[np.ndarray, str]:
@@ -175,7 +189,7 @@ class FrameScrubber:
         fields = {
             "frame": f"{one.track.frames[row]}",
             "time": f"{one.track.times[row]:.2f} s",
-            "score": figure_text(float(score) if found else None, 2),
+            "score": probability_text(score if found else None),
             "face": "found" if found else "not found",
             "artifacts": f"{artifact_share(one.heatmaps[row], self.scale, threshold):.0f} %" if found else "–",
         }
@@ -200,10 +214,40 @@ class FrameScrubber:
                 draw.put_text(canvas, "no face found here", (start, SIDE // 2), 15, draw.PALE)
         return canvas
 
+    def _whose(self, face: int) -> str:
+        """A face in the list of them: its number, and the verdict on it alone."""
+        if self.report is None:
+            return str(face + 1)
+        return f"{face + 1}: {verdict_text(self.faces[face].label, self.faces[face].probability)}"
+
+    def _people(self, chosen: int) -> str:
+        """Thumbnails of all faces with their own verdicts, and a whole picture with a numbered box on each, as HTML:
+        the one on which the chosen face was seen most surely."""
+        if self.report is None or len(self.faces) < 2:
+            return ""
+        people = []
+        for one in self.faces:
+            color = draw.VERDICTS[one.label]
+            said = verdict_text(one.label, one.probability)
+            picture = data_address(draw.encode_jpeg(portrait_of(one)))
+            people.append({"picture": picture, "said": said, "color": color, "ink": draw.ink_on(color)})
+        boxes = scene_boxes(self.report)
+        track = self.faces[chosen].track
+        index = int(track.frames[np.argmax(np.where(track.valid, track.confidences, -1))])
+        scene = ""
+        if index in boxes:
+            scene = data_address(draw.encode_jpeg(draw_scene(self.report, index, boxes[index], chosen)))
+        words = person_words(self.report, chosen)
+        return fill_widget("people", people=people, chosen=chosen, words=words, scene=scene, width=SHOWN)
+
     def _timeline(self, face: int) -> np.ndarray:
         track, scores = self.faces[face].track, self.faces[face].frame_scores
         seen = np.where(track.valid, scores, np.nan)
-        return draw.draw_timeline(draw.score_columns(track.times, seen, 2 * SIDE + 2, self.end, track.windows), STRIP)
+        strip = draw.draw_timeline(draw.score_columns(track.times, seen, 2 * SIDE + 2, self.end, track.windows), STRIP)
+        if self.report is not None:
+            own = [segment for segment in self.report.segments if segment.person == face + 1]
+            draw.put_segments(strip, own, self.end)
+        return strip
 
 
 def _as_face(clip: FaceClip, heatmaps: np.ndarray | None, scores: np.ndarray | None) -> SimpleNamespace:
@@ -212,7 +256,7 @@ def _as_face(clip: FaceClip, heatmaps: np.ndarray | None, scores: np.ndarray | N
     heatmaps = np.zeros((count, 7, 7), np.float32) if heatmaps is None else np.asarray(heatmaps, np.float32)
     scores = np.full(count, np.nan) if scores is None else np.asarray(scores, np.float64)
     if len(heatmaps) != count or len(scores) != count:
-        raise ValueError(f"{count} frames need as many heatmaps and scores, not {len(heatmaps)} and {len(scores)}")
+        raise ArgumentError(f"{count} frames need as many heatmaps and scores, not {len(heatmaps)} and {len(scores)}")
     rows = np.arange(count)
     track = SimpleNamespace(times=clip.times, frames=rows, valid=clip.valid, windows=rows // FRAMES)
     return SimpleNamespace(track=track, clip=clip, heatmaps=heatmaps, frame_scores=scores, windows=())
@@ -224,6 +268,7 @@ def _verdict(report: Any) -> str:
         "verdict",
         label=report.label,
         color=draw.VERDICTS[report.label],
+        ink=draw.ink_on(draw.VERDICTS[report.label]),
         certain=certainty(report),
         name=video_name(report),
         reason=report.reason,

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from ..metrics import probability_text, verdict_text
 from ..video import read_frames
 from . import draw
 from .heat import CELLS, overlay_heatmap
-from .words import heat_note, verdict_words
+from .words import heat_note
 
 if TYPE_CHECKING:
     from ..scan import ScanReport
@@ -24,9 +25,13 @@ def contact_sheet(report: ScanReport, count: int = 8, width: int = 1280, face: i
     count: frames shown at most; width: px; face: which of `report.faces`. Without a face the sheet shows plain frames
     of the video (read again) and says so. Returns uint8 RGB (H, width, 3).
     """
-    verdict, label = verdict_words(report), report.label
+    verdict, label = verdict_text(report.label, report.probability), report.label
     if report.faces:
-        who = f"Face {face + 1} of {len(report.faces)}, " if len(report.faces) > 1 else "The "
+        who = "The "
+        if len(report.faces) > 1:  # the verdict on this face alone: nobody is shown under another's
+            one = report.faces[face]
+            who = f"Face {face + 1} of {len(report.faces)}, "
+            verdict, label = verdict_text(one.label, one.probability), one.label
         worth = heat_note(report.checkpoint)[0]
         return face_sheet(report.faces[face], report.heatmap_scale, worth, count, width, verdict, label, who)
     wanted = np.unique(np.linspace(0, max(len(report.times) - 1, 0), count).round().astype(int))
@@ -102,25 +107,24 @@ def _lay_out(
 ) -> np.ndarray:
     """Cards, each a picture with its time in s and its score (NaN: none), in rows below a head of one or two lines."""
     size, pad, across, wide = _frame_sizes(width, max(len(cards), 1))
-    head, foot = round((4.2 if worth else 2.6) * size), round(2.0 * size)
+    told = [line for text in (note, worth) for line in draw.broken(text, width - 2 * pad, size)]
+    plate, line = round(2.6 * size) if verdict else pad, round(1.5 * size)
+    head, foot = plate + len(told) * line + pad, round(2.0 * size)
     tall = max((card.shape[0] for card, _, _ in cards), default=0)
     sheet = np.full((head + -(-len(cards) // across) * (tall + foot) + pad, width, 3), 255, np.uint8)
-    left = pad
     if verdict:
-        left = 4 * pad + draw.text_width(verdict, size + 2, True)
-        cv2.rectangle(sheet, (pad, pad), (left - pad, round(2.1 * size)), draw.VERDICTS[label], -1)
-        draw.put_text(sheet, verdict, (2 * pad, round(1.65 * size)), size + 2, draw.INK, True)
-    note_size = draw.fitting_size(note, width - left - 2 * pad, size)
-    draw.put_text(sheet, note, (left + pad, round(1.6 * size)), note_size, GREY)
-    worth_size = draw.fitting_size(worth, width - 2 * pad, size)
-    draw.put_text(sheet, worth, (pad, round(3.4 * size)), worth_size, GREY)
+        color, right = draw.VERDICTS[label], 3 * pad + draw.text_width(verdict, size + 2, True)
+        cv2.rectangle(sheet, (pad, pad), (right, round(2.2 * size)), color, -1)
+        draw.put_text(sheet, verdict, (2 * pad, round(1.7 * size)), size + 2, draw.ink_on(color), True)
+    for number, text in enumerate(told):
+        draw.put_text(sheet, text, (pad, plate + round((1.5 * number + 1) * size)), size, GREY)
     for number, (card, time, score) in enumerate(cards):
         x, y = pad + (number % across) * (wide + pad), head + (number // across) * (tall + foot)
         sheet[y : y + card.shape[0], x : x + card.shape[1]] = card
         base = y + tall + round(1.2 * size)
         draw.put_text(sheet, f"{time:.2f} s", (x, base), size, GREY)
         if np.isfinite(score):
-            said = f"score {score:.2f}"
+            said = f"score {probability_text(score)}"
             right = x + wide - draw.text_width(said, size, True)
             draw.put_text(sheet, said, (right, base), size, (30, 32, 36), True)
             shade = tuple(int(value) for value in draw.score_color(np.array(score)))
@@ -130,7 +134,7 @@ def _lay_out(
 
 def _frame_sizes(width: int, cards: int) -> tuple[int, int, int, int]:
     """Text size, space between, cards in a row, width of a card; px."""
-    size = max(11, width // 80)
+    size = max(13, width // 80)
     pad = size // 2
     across = max(1, min(4, width // 240, cards))
     return size, pad, across, (width - pad * (across + 1)) // across

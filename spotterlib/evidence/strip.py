@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from ..metrics import probability_text, verdict_text
 from . import draw
-from .words import heat_note, verdict_words
+from .words import heat_note
 
 if TYPE_CHECKING:
     from ..scan import ScanReport
@@ -31,7 +32,14 @@ def lay_out_strip(report: ScanReport, shape: tuple[int, int]) -> Strip:
     height, width = shape
     last = max(len(report.times) - 1, 0)
     end = draw.end_of(report.times)
-    widest = [verdict_words(report), f"frame {last}", f"{end:.2f} s", "score 0.88", "not examined", "artifacts 100%"]
+    widest = [
+        verdict_text(report.label, report.probability),
+        f"frame {last}",
+        f"{end:.2f} s",
+        "score >0.88",
+        "not examined",
+        "artifacts 100%",
+    ]
     size = max(11, round(min(height, width) / 25))
     pad = max(2, min(size // 2, width // 24))
     size = min(draw.fitting_size(text, width - 2 * pad, size, bold=text == widest[0]) for text in widest)
@@ -53,11 +61,12 @@ def lay_out_strip(report: ScanReport, shape: tuple[int, int]) -> Strip:
     strip = np.empty((tall + (height + tall) % 2, width, 3), np.uint8)
     strip[:] = draw.SOOT
     strip[:timeline] = draw.draw_timeline(draw.score_columns(report.times, report.frame_scores, width, end), timeline)
+    draw.put_segments(strip[:timeline], report.segments, end)
     spots = tuple((x, timeline + pad + row * line + round(1.1 * size)) for x, row in places)
     x, y = spots[0]
     corner = (x + draw.text_width(widest[0], size, True) + pad // 2, y + round(0.35 * size))
     cv2.rectangle(strip, (x - pad // 2, y - round(0.95 * size)), corner, draw.VERDICTS[report.label], -1)
-    draw.put_text(strip, widest[0], (x, y), size, draw.INK, True)
+    draw.put_text(strip, widest[0], (x, y), size, draw.ink_on(draw.VERDICTS[report.label]), True)
     for number, words in enumerate(told):
         base = timeline + pad + (row + 1) * line + number * below + round(0.9 * worth_size)
         draw.put_text(strip, words, (pad, base), worth_size, draw.PALE)
@@ -68,10 +77,10 @@ def fields_of(report: ScanReport, index: int, state: str, share: float | None) -
     """What the strip says of a frame, field by field; state: of the deciding face; share: percent of it painted."""
     score = report.frame_scores[index]
     return [
-        verdict_words(report),
+        verdict_text(report.label, report.probability),
         f"frame {index}",
         f"{report.times[index]:.2f} s",
-        f"score {score:.2f}" if np.isfinite(score) else "score --",
+        f"score {probability_text(score)}" if np.isfinite(score) else "score --",
         state,
         f"artifacts {share:.0f}%" if share is not None else "artifacts --",
     ]

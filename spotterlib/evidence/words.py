@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..metrics import certainty_text, probability_text
+
 if TYPE_CHECKING:
-    from ..scan import ScanReport
+    from ..scan import FaceResult, ScanReport
 
 LIMITS = (
     "A score is a measurement, not a proof. It says how much this clip resembles the manipulated clips that the "
@@ -26,19 +28,10 @@ LIMITS = (
 """What a score does not prove, as every page says it."""
 
 
-def verdict_words(report: ScanReport) -> str:
-    """The verdict in one or two words of ASCII, for a picture: "FAKE 93%", "UNDECIDED"."""
-    if report.label == "UNDECIDED" or report.confidence is None:
-        return report.label
-    return f"{report.label} {min(report.confidence, 99):.0f}%"
-
-
-def certainty(report: ScanReport) -> str:
-    """How sure: "93 % confidence", 99 at most, for no network is certain; "" for an undecided verdict, where a
-    percentage would read as a decision."""
-    if report.label == "UNDECIDED" or report.confidence is None:
-        return ""
-    return f"{min(report.confidence, 99):.0f} % confidence"
+def certainty(judged: ScanReport | FaceResult) -> str:
+    """How sure the verdict on a video or a face is: "93 % confidence", or "" for an undecided one."""
+    sure = certainty_text(judged.label, judged.probability)
+    return f"{sure} confidence" if sure else ""
 
 
 def describe(report: ScanReport) -> str:
@@ -49,12 +42,13 @@ def describe(report: ScanReport) -> str:
         said.append("No face was found.")
     for number, face in enumerate(report.faces, 1):
         valid = face.track.valid
-        score = "no score" if face.probability is None else f"probability of fake {face.probability:.2f}"
+        score = "no score" if face.probability is None else probability_text(face.probability, "probability of fake")
         said.append(f"Face {number}: {score}, found in {int(valid.sum())} of {len(valid)} analysed frames.")
         seen = np.flatnonzero(valid & np.isfinite(face.frame_scores))
         if len(seen):
             top = seen[np.argmax(face.frame_scores[seen])]
-            said.append(f"Its highest frame score is {face.frame_scores[top]:.2f} at {face.track.times[top]:.2f} s.")
+            score = probability_text(face.frame_scores[top])
+            said.append(f"Its highest frame score is {score} at {face.track.times[top]:.2f} s.")
     return " ".join(part for part in said if part)
 
 

@@ -34,7 +34,10 @@ def list_notebooks() -> list[Path]:
 
 def find_notebook(name: str | os.PathLike[str]) -> Path:
     """A notebook by its number ("03"), its name ("03_train") or its path. Raises `DataError` when there is none."""
-    matches = [path for path in list_notebooks() if path.stem == str(name) or path.stem.split("_")[0] == str(name)]
+    series = list_notebooks()
+    matches = [path for path in series if path.stem == str(name) or path.stem.split("_")[0] == str(name)]
+    if not matches and not series and Path(name).suffix != ".ipynb":
+        raise DataError(f"The notebooks are not in the package: clone its repository, or give a path, not {name!r}.")
     return matches[0] if matches else find_input(name)
 
 
@@ -78,8 +81,8 @@ def run_notebook(
         if not fits or (isinstance(value, bool) and not isinstance(default, bool)):
             raise DataError(f"{source.name}: {name} must be {type(default).__name__}, not {value!r}.")
     final = output_path(out)
-    # over sockets in the file system no other user of the machine can listen to the kernel
-    quiet = Config({"KernelManager": {"transport": "ipc"}})
+    # over sockets in the file system, where there are such, no other user of the machine can listen to the kernel
+    quiet = Config({"KernelManager": {"transport": "ipc" if os.name == "posix" else "tcp"}})
     papermill.execute_notebook(str(source), str(final), given, progress_bar=progress_bar, config=quiet)
     return final
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from ..data import stem_of
@@ -26,15 +27,20 @@ class LeakAudit:
     leaks: one line for each held-out video, kind of leak and split it leaks from, with the first video that proves it:
         columns kind, split, path, other_split, other_path, chain ("test fake 033_097 (FaceSwap) ← train real 097").
     counts: kind → number of held-out videos that leak so (exact; a video may be in several kinds).
-    share_of_test_fakes: 0…1, test fakes that leak in any way; None without test fakes.
-    ok: no leak was found. unknown: videos that name no person, source or group, which no audit can judge.
+    held_out, checked, leaking: videos outside the part for training; those of them that could be checked; that leak.
+    share_of_test_fakes: 0…1, of the test fakes that could be checked those that leak; None where there is none.
+    ok: False, a leak was found; True, none was; None, nothing could be checked. unknown: videos of any part that name
+        no person, source or group, which no audit can judge.
     verdict: one sentence.
     """
 
     leaks: pd.DataFrame
     counts: dict[str, int]
+    held_out: int
+    checked: int
+    leaking: int
     share_of_test_fakes: float | None
-    ok: bool
+    ok: bool | None
     unknown: int
     verdict: str
 
@@ -84,12 +90,23 @@ def audit_table(table: pd.DataFrame) -> LeakAudit:
     leaks = leaks.sort_values(["order", "row", "other"], kind="stable")
     leaks = leaks.drop_duplicates(["kind", "row", "other_split"], ignore_index=True)
     counts = {kind: int(leaks.loc[leaks["kind"] == kind, "row"].nunique()) for kind in KINDS}
-    tested = rows.index[(rows["split"] == "test") & (rows["label"] == 1)]
-    leaking = int(tested.isin(leaks["row"]).sum())
-    share = leaking / len(tested) if len(tested) else None
+    leaking, out = set(leaks["row"]), rows["split"] != _first_part(rows)
+    named = rows.index.isin(tokens["row"])
+    comparable = rows.loc[named, "split"].nunique() > 1  # who names somebody in one part alone is compared with nobody
+    judged = out & ((named & comparable) | rows.index.isin(leaking))
+    tested = rows.index[judged & (rows["split"] == "test") & (rows["label"] == 1)]
+    share = float(tested.isin(leaking).mean()) if len(tested) else None
+    ok = False if leaking else True if judged.any() or not out.any() else None
+    found = {"held_out": int(out.sum()), "checked": int(judged.sum()), "leaking": len(leaking)}
+    verdict = _verdict(rows, ok, tested.isin(leaking), found, unknown)
     return LeakAudit(
-        _written(leaks, rows), counts, share, leaks.empty, unknown, _verdict(rows, leaks, leaking, len(tested), unknown)
+        _written(leaks, rows), counts, **found, share_of_test_fakes=share, ok=ok, unknown=unknown, verdict=verdict
     )
+
+
+def _first_part(rows: pd.DataFrame) -> str:
+    """The part that the others are held out from: that for training, where there is one."""
+    return rows.sort_values(["rank", "split"], kind="stable")["split"].iloc[0] if len(rows) else ""
 
 
 def _meet(kind: str, rows: pd.DataFrame, left: pd.DataFrame, right: pd.DataFrame, unlike: str = "") -> pd.DataFrame:
@@ -139,16 +156,23 @@ def _written(leaks: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _verdict(rows: pd.DataFrame, leaks: pd.DataFrame, leaking: int, tested: int, unknown: int) -> str:
+def _verdict(rows: pd.DataFrame, ok: bool | None, tested: np.ndarray, found: dict[str, int], unknown: int) -> str:
+    """One sentence. tested: of every test fake that could be checked whether it leaks."""
     unsure = f"; {unknown} videos name no person, source or group, and nothing can be said of those" if unknown else ""
     if rows["split"].nunique() == 1:
         return f"No leak: all {len(rows)} videos are in one part, {rows['split'].iloc[0]}, and none is held out."
-    if leaks.empty and unknown == len(rows):
-        return f"Nothing could be checked: none of the {unknown} videos names a person, source or group."
-    if leaks.empty:
-        return f"No leak: no person, source, group or file of {len(rows)} videos is in two splits{unsure}."
-    if leaking:
-        what = f"{leaking} of {tested} test fakes ({100 * leaking / tested:.1f} %)"
+    if ok is None and unknown >= len(rows):
+        return (
+            f"Not checked: none of the {len(rows)} videos names a person, source or group, so nobody knows whether "
+            "somebody is in two splits."
+        )
+    if ok is None:
+        return f"Not checked: the videos that name a person, source or group have none in another split{unsure}."
+    if ok:
+        whole = f"no person, source, group or file of {len(rows) - unknown} videos is in two splits"
+        return f"No leak: {whole}{unsure}."
+    if tested.any():
+        what = f"{tested.sum()} of {len(tested)} test fakes ({100 * tested.mean():.1f} %)"
     else:
-        what = f"{leaks['row'].nunique()} held-out videos"
+        what = f"{found['leaking']} held-out videos"
     return f"This split leaks: {what} share a person, source, group or file with another split{unsure}."

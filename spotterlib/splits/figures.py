@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from ..base import FAINT, FAKE, INK, REAL, TEAL, UNDECIDED, count_of, literal, make_figure, say, styled
+from .audit import LeakAudit
 
 
 @styled
@@ -49,15 +50,15 @@ def plot_split_balance(manifest: Any) -> Figure:
 
 
 @styled
-def plot_leak(by_file: Any, ours: Any) -> Figure:
-    """Leaks of a split by file beside ours; each a `LeakAudit`. A video may leak in several ways."""
+def plot_leak(by_file: LeakAudit, ours: LeakAudit) -> Figure:
+    """Leaks of a split by file beside ours. A video may leak in several ways; what was not checked is said so."""
     names = dict.fromkeys([*by_file.counts, *ours.counts])
     kinds = [name for name in names if by_file.counts.get(name) or ours.counts.get(name)]
     figure, axes = make_figure(8.0, 1.7 + 0.55 * max(len(kinds), 1))
     for shift, audit, colour, name in ((-0.2, by_file, INK, "split by file"), (0.2, ours, TEAL, "split by group")):
         counts = [audit.counts.get(kind, 0) for kind in kinds]
         bars = axes.barh(np.arange(len(kinds)) + shift, counts, 0.38, color=colour, label=name)
-        axes.bar_label(bars, [f"{count:,}" for count in counts], padding=4, fontsize=9)
+        axes.bar_label(bars, ["not checked" if audit.ok is None else f"{n:,}" for n in counts], padding=4, fontsize=9)
     axes.set_yticks(range(len(kinds)), [textwrap.fill(literal(str(kind)).replace("_", " "), 30) for kind in kinds])
     axes.set(xlabel="held-out videos that leak")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -68,8 +69,22 @@ def plot_leak(by_file: Any, ours: Any) -> Figure:
         axes.legend(loc="lower right")
     else:
         axes.set_xlim(0, 1)
-        axes.text(0.5, 0.5, "no leak in either", transform=axes.transAxes, ha="center", va="center", color=UNDECIDED)
-    found = (by_file.share_of_test_fakes, ours.share_of_test_fakes)
-    shares = ["unknown" if share is None else f"{share:.1%}" if share else "none" for share in found]
-    say(axes, f"Test fakes that leak: {shares[0]} in a split by file, {shares[1]} in ours by group", left=1.6)
+        axes.set_xticks([])
+        unsaid = [audit for audit in (by_file, ours) if audit.ok is None]
+        text = {0: "no leak found in either", 1: "no leak found in one, the other not checked", 2: "NOT CHECKED"}
+        middle = {"transform": axes.transAxes, "ha": "center", "va": "center", "color": UNDECIDED}
+        axes.text(0.5, 0.5, text[len(unsaid)], **middle)
+    if by_file.ok is None and ours.ok is None:
+        say(axes, "Not checked: too few videos name a person, source or group", left=1.6)
+    else:
+        said = f"Held-out videos that leak: {_told(by_file)} in a split by file, {_told(ours)} in ours by group"
+        say(axes, said, left=1.6)
     return figure
+
+
+def _told(audit: LeakAudit) -> str:
+    """How many of the held-out videos that could be checked leak."""
+    if audit.ok is None:
+        return "not checked"
+    told = f"{audit.leaking:,} of {audit.checked:,}" if audit.leaking else f"none of {audit.checked:,}"
+    return told + (f" ({audit.held_out - audit.checked:,} not checked)" if audit.held_out > audit.checked else "")

@@ -113,19 +113,23 @@ def audit_split(split: Manifest | str | os.PathLike[str]) -> LeakAudit:
 
 
 def compare_audits(audits: Mapping[str, LeakAudit], manifest: Manifest | None = None) -> pd.DataFrame:
-    """Audits side by side: held-out videos that leak by kind, the share of test fakes that do, and the verdict.
+    """Audits side by side: held-out videos, how many could be checked and leak, by kind; test fakes; the verdict.
 
     audits: name → audit. manifest: where its videos came with a split of their own, that is judged as one column more.
     """
     if manifest is not None and _split_column(manifest.table)[1] > 1:
         audits = {**audits, "as it came": audit_split(manifest)}
     kinds = [kind for kind in KINDS if any(audit.counts[kind] for audit in audits.values())]
-    rows: dict[str, list] = {kind: [audit.counts[kind] for audit in audits.values()] for kind in kinds}
+    rows: dict[str, list] = {
+        "held-out videos": [audit.held_out for audit in audits.values()],
+        "of these checked": [audit.checked for audit in audits.values()],
+        "of these leak": ["not checked" if audit.ok is None else audit.leaking for audit in audits.values()],
+    }
+    rows |= {f"leak as {kind}": [audit.counts[kind] for audit in audits.values()] for kind in kinds}
     shares = [audit.share_of_test_fakes for audit in audits.values()]
-    rows["test fakes that leak"] = ["no test fakes" if share is None else f"{share:.1%}" for share in shares]
+    rows["test fakes that leak"] = ["none to check" if share is None else f"{share:.1%}" for share in shares]
     rows["verdict"] = [audit.verdict.partition(":")[0] for audit in audits.values()]
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(audits), dtype=object)
-    return table.rename_axis("held-out videos that leak")
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(audits), dtype=object)
 
 
 def _split_column(table: pd.DataFrame) -> tuple[str, int]:

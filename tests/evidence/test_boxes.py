@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from spotterlib import scan
 from spotterlib.base import VideoError, own_name
@@ -42,6 +44,18 @@ def test_box_scans_the_path(report, monkeypatch, clone, shown):
     name = f"{own_name(report.video)}_spotter"
     assert (clone / "runs" / f"{name}.mp4").is_file() and (clone / "runs" / f"{name}.html").is_file()
     assert f"{name}.html" in box.state.value and isinstance(shown[0][0], FrameScrubber)
+
+
+def test_box_scans_a_picture_as_a_still(report, monkeypatch, clone, shown, tmp_path):
+    Image.new("RGB", (30, 30)).save(tmp_path / "a.jpg")
+    still = replace(report, still=True, video=str(tmp_path / "a.jpg"))
+    monkeypatch.setattr(scan, "scan_image", lambda path, **how: still)
+    box = upload_box()
+    assert {".jpg", ".png", ".webp", ".mp4"} <= set(box.drop.accept.split(","))
+    box.path.value = str(tmp_path / "a.jpg")
+    box.button.click()
+    assert box.report is still and "Diagnostic video" not in box.state.value
+    assert (clone / "runs" / f"{own_name(still.video)}_spotter.html").is_file()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Scores over time: gaps stay gaps, real is blue and fake is orange."""
+"""Scores over time: gaps stay gaps, the colour is the verdict's, for the class is not known."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from makers.figure_data import NAN, lines, report, title
 
 from spotterlib.base import FAKE, REAL
-from spotterlib.evidence import plot_real_vs_fake, plot_scores_over_time
+from spotterlib.evidence import plot_compared, plot_scores_over_time
 
 
 def test_scores_over_time_keep_gaps_and_say_the_peak():
@@ -31,11 +31,23 @@ def test_a_pause_in_the_time_stamps_is_not_bridged():
     assert np.isnan(y[4]) and np.isfinite(np.delete(y, 4)).all()
 
 
-def test_real_is_blue_and_fake_is_orange():
-    real, fake = report(frame_scores=np.full(100, 0.2), video="r.mp4"), report(frame_scores=np.full(100, 0.7))
-    figure = plot_real_vs_fake(real, fake)
+def test_two_videos_are_named_by_their_part_and_coloured_by_their_verdict():
+    first = report(frame_scores=np.full(100, 0.2), video="in/r.mp4", label="REAL")
+    second = report(frame_scores=np.full(100, 0.7), video="f.mp4")
+    figure = plot_compared(first, second)
     axes = figure.axes[0]
     assert lines(axes, REAL)[0].get_ydata()[0] == 0.2 and lines(axes, FAKE)[0].get_ydata()[0] == 0.7
-    assert title(figure) == "The fake's frames score 0.50 above the real's (means 0.70 and 0.20)"
-    turned = plot_real_vs_fake((real.times, fake.frame_scores), (real.times, real.frame_scores))
-    assert "0.50 below" in title(turned)
+    assert title(figure) == "The frames score 0.50 less than those compared with (means 0.20 and 0.70)"
+    said = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert said == ["inspected: r.mp4 (REAL)", "compared with: f.mp4 (FAKE)"]
+    assert "0.50 more than" in title(plot_compared(second, first)) and "as much as" in title(
+        plot_compared(first, first)
+    )
+
+
+def test_one_video_is_compared_with_nothing():
+    figure = plot_compared(report(frame_scores=np.full(100, 0.2), label="REAL"))
+    assert title(figure) == "The frames score 0.20 in the mean; there is nothing to compare them with"
+    assert len(figure.axes[0].get_legend().get_texts()) == 1
+    none = plot_compared(report(), report(frame_scores=np.full(100, NAN), label="UNDECIDED"))
+    assert title(none) == "No frame has a score of the video compared with"

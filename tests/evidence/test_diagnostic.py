@@ -93,9 +93,11 @@ def test_several_faces_have_boxes_of_their_own(video):
     image = read_frames(video, [8])[8]
     drawn = draw_frame(report, 8, image)
     x0, _, x1, y1 = (round(float(v)) for v in face_box(8))
-    assert is_yellow(drawn[y1 - 1, x0:x1]).all()
-    other = drawn[y1 - 1, x1 + 2 : x1 + 58]
-    assert (other == draw.OTHER_BOX).all(-1).all()
+    assert (drawn[y1 - 1, x0:x1] == draw.FAKE).all(), "the deciding face in the colour of its verdict"
+    assert is_yellow(drawn[y1 - 1, x1 + 2 : x1 + 58]).all(), "the other in yellow"
+    assert (drawn[: image.shape[0]] == draw.REAL).all(-1).sum() > 40, "with a tag of its own verdict"
+    bar = drawn[image.shape[0]]
+    assert (bar == draw.FAKE).all(-1).sum() > 100, "the segments stand above the scores"
 
 
 def test_one_scale_a_report(video):

@@ -26,7 +26,7 @@ class Checker(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.addresses += [value for name, value in attrs if name in ("src", "href", "action", "poster")]
-        if tag not in ("meta", "img", "input", "br", "link"):
+        if tag not in ("meta", "img", "input", "br", "link", "source"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -71,7 +71,9 @@ def test_page_escapes_every_name(tmp_path):
     nasty = make_video(tmp_path / "<script>alert(1)<%2fscript>&\"'.mp4", sound=False)
     face = make_face()
     report = replace(
-        make_report(nasty, (face,)), reason="<img src=x onerror=alert(2)>", checkpoint={"name": "</script>"}
+        make_report(nasty, (face,)),
+        reason="<img src=x onerror=alert(2)>",
+        checkpoint={"name": "</script>", "t_low": 0.3, "t_high": 0.7},
     )
     text, checker, _ = read_page(export_page(report, tmp_path / "report.html"))
     assert checker.tags.count("script") == 2 and checker.tags.count("img") == 1
@@ -142,8 +144,9 @@ def test_page_plays_in_a_browser(browser, report, tmp_path, photograph):
     assert not np.array_equal(before, after)
     page.select_option("#style", "smooth")
     assert not np.array_equal(pixels(page, "heat"), after)
-    page.select_option("#face", index=1)
+    page.click(".person >> nth=1")
     assert (page.evaluate("face"), troubles) == (1, [])
+    assert "Face 2 FAKE 90 %" in page.inner_text("#who")
     page.keyboard.press("Home")
     page.click("#play")
     page.wait_for_function("row >= 2", timeout=5000)
@@ -154,3 +157,18 @@ def test_page_plays_in_a_browser(browser, report, tmp_path, photograph):
     assert troubles == []
     photograph(page, "report", full_page=True)
     context.close()
+
+
+def test_the_page_says_what_was_examined_and_how_to_check_it(report, tmp_path):
+    text = export_page(report, tmp_path / "page.html").read_text(encoding="utf-8")
+    for said in (report.file.sha256, "ab" * 32, "cd" * 32, report.examined.at, "What was examined", "verify_report("):
+        assert said in text
+    assert report.file.encoder in text and "Edit lists" in text
+    assert text.index("What a score does not prove") < text.index('id="player"'), "on the first page in print"
+    assert "print-color-adjust: exact" in text
+
+
+def test_claims_of_a_file_are_text_and_no_markup(report, tmp_path):
+    nasty = replace(report.file, encoder="<script>alert(1)</script>", source_types=("x<img src=y>",))
+    text = export_page(replace(report, file=nasty), tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<script>alert" not in text and "<img src=y>" not in text and "&lt;script&gt;alert" in text

@@ -41,7 +41,12 @@ class Read(HTMLParser):
 
 def exported(video, folder, name):
     """The page to hand on."""
-    told = replace(make_report(video), video=f"/x/{name}.mp4", reason=name, checkpoint={"name": name, "sha256": name})
+    told = replace(
+        make_report(video),
+        video=f"/x/{name}.mp4",
+        reason=name,
+        checkpoint={"name": name, "sha256": name, "t_low": 0.3, "t_high": 0.7},
+    )
     return export_page(told, folder / "page.html").read_text("utf-8")
 
 
@@ -121,7 +126,10 @@ def test_data_cannot_end_their_element(monkeypatch, video, tmp_path):
 @pytest.mark.parametrize(
     ("part", "values"),
     [
-        ("verdict", {"label": "FAKE", "color": (1, 2, 3), "certain": NAME, "name": NAME, "reason": NAME}),
+        (
+            "verdict",
+            {"label": "FAKE", "color": (1, 2, 3), "ink": (4, 5, 6), "certain": NAME, "name": NAME, "reason": NAME},
+        ),
         ("caption", {"fields": {NAME: NAME}}),
         ("aside", {"text": NAME, "width": 9}),
         ("paragraph", {"text": NAME, "width": 9}),

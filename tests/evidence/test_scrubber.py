@@ -95,7 +95,11 @@ def test_several_faces(report):
     assert view.face in view.box.children[-2].children
     before = decoded(view.stack.children[11].children[0])
     view.slider.value = 11
+    assert view.face.options[1] == ("2: REAL 80 %", 1)
+    who = view.box.children[1]
+    assert "<b>Face 1 of 2: FAKE 90 %</b>" in who.value and who.value.count("<img") == 2
     view.face.value = 1
+    assert "<b>Face 2 of 2: REAL 80 %</b>" in who.value, "the verdict named is that of the face chosen"
     assert view.slider.value == view.stack.selected_index == 11
     assert not np.array_equal(decoded(view.stack.children[11].children[0]), before)
     alone = FrameScrubber(report).build()

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from spotterlib.base import ROOT, read_json
+from spotterlib.base import read_json
 from spotterlib.data import Manifest
 from spotterlib.faces import Detections, FaceClip, FaceTrack, VideoFaces
-from spotterlib.fakes import animate_still, draw_motion
+from spotterlib.fakes import PEOPLE, animate_still, draw_motion
 from spotterlib.video import VideoInfo, write_video
 
 STAGE = (96, 104, 112)
@@ -24,8 +24,8 @@ STAGE = (96, 104, 112)
 @functools.cache
 def portrait(name: str = "p01", height: int = 176) -> tuple[np.ndarray, np.ndarray]:
     """A person, uint8 RGB (height, W, 3), and the five landmarks (5, 2) px."""
-    picture = cv2.imread(str(ROOT / "data" / "people" / f"{name}.jpg"))[..., ::-1]
-    people = {person["name"]: person for person in read_json(ROOT / "data" / "people" / "people.json")["people"]}
+    picture = cv2.imread(str(PEOPLE / f"{name}.jpg"))[..., ::-1]
+    people = {person["name"]: person for person in read_json(PEOPLE / "people.json")["people"]}
     scale = height / len(picture)
     small = cv2.resize(picture, (round(picture.shape[1] * scale), height), interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(small), np.array(people[name]["landmarks"], np.float32) * scale

@@ -37,8 +37,11 @@ def report(**changes):
     return SimpleNamespace(**facts | changes)
 
 
-def audit(share, **counts):
-    return SimpleNamespace(share_of_test_fakes=share, counts=counts)
+def audit(leaking, checked=10, held_out=None, **counts):
+    """A leak audit as far as a figure looks at it; leaking None: nothing could be checked."""
+    ok = None if leaking is None else leaking == 0
+    held_out = checked if held_out is None else held_out
+    return SimpleNamespace(ok=ok, leaking=leaking or 0, checked=checked, held_out=held_out, counts=counts)
 
 
 def manifest_table(split=True):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import wave
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 
 from spotterlib.evidence.heat import HEAT
 from spotterlib.faces import FaceClip, FaceTrack
+from spotterlib.model import Detector
+from spotterlib.provenance import Credentials, FileFacts, file_facts, read_credentials
 from spotterlib.scan import FaceResult, ScanReport, WindowResult
+from spotterlib.scan.examined import examined_now
 from spotterlib.video import probe_video, write_video
 
 FPS, FRAMES, STEP = 25.0, 49, 2  # every second frame is on the grid: 25 grid frames are cut to 24 + the last
@@ -101,13 +105,36 @@ def make_report(
     probability = faces[0].probability if faces else None
     sure = None if probability is None else 100 * max(probability, 1 - probability)
     hottest = max((float(face.heatmaps.max()) for face in faces), default=0.0)
-    card = {"name": "test", "sha256": "ab" * 32, "t_low": 0.3, "t_high": 0.7}
+    card = {"name": "test", "sha256": "ab" * 32, "card_sha256": "cd" * 32, "t_low": 0.3, "t_high": 0.7}
+    about = (file_facts(video), read_credentials(video), examined_now(Detector(None, {}, "cpu", "test")))
     scale = hottest if hottest > 0 else 1.0
     return ScanReport(
-        str(video), label, probability, sure, reason, faces, times, scores, scale, info, card, 1.0, {"total": 1.0}
+        str(video),
+        label,
+        probability,
+        sure,
+        reason,
+        faces,
+        times,
+        scores,
+        scale,
+        info,
+        card,
+        1.0,
+        {"total": 1.0},
+        *about,
     )
 
 
 def redness(picture: np.ndarray, plain: np.ndarray) -> np.ndarray:
     """By how much each pixel of a picture was changed: int (H, W)."""
     return np.abs(picture.astype(int) - plain.astype(int)).sum(-1)
+
+
+def no_file(monkeypatch, module) -> None:
+    """Scans of made-up faces, in `spotterlib.scan.videos`, need no video to hash."""
+    facts = FileFacts("made-up.mp4", 1, "ef" * 32, "mov,mp4", None, (), "", "", (), ())
+    monkeypatch.setattr(module, "checked_path", Path)
+    monkeypatch.setattr(module, "unchanged", lambda place: nullcontext())
+    monkeypatch.setattr(module, "file_facts", lambda place: facts)
+    monkeypatch.setattr(module, "read_credentials", lambda place: Credentials("unknown", "Unknown."))

@@ -131,14 +131,14 @@ def test_audits_stand_side_by_side():
     audits = {"by file": audit_split(split_by_file(manifest)), "ours": audit_split(split_by_group(manifest))}
     found = compare_audits(audits)
     assert list(found) == ["by file", "ours"]
-    assert found.loc["fake and its real", "by file"] == audits["by file"].counts["fake and its real"] > 0
-    assert found.loc["fake and its real", "ours"] == 0
+    assert found.loc["leak as fake and its real", "by file"] == audits["by file"].counts["fake and its real"] > 0
+    assert found.loc["leak as fake and its real", "ours"] == 0
     assert found.loc["test fakes that leak", "ours"] == "0.0%"
     assert found.loc["verdict"].tolist() == ["This split leaks", "No leak"]
-    assert "same file" not in found.index  # a kind that nobody has
+    assert "leak as same file" not in found.index  # a kind that nobody has
     came = compare_audits(audits, manifest)
     assert list(came) == ["by file", "ours", "as it came"]
-    assert came["as it came"].tolist()[-2:] == ["no test fakes", "No leak"]
+    assert came["as it came"].tolist()[-2:] == ["none to check", "No leak"]
     whole = manifest_from([{**line, "official_split": "train"} for line in lines])  # one part is no split
     assert list(compare_audits(audits, whole)) == ["by file", "ours"]
 

@@ -14,7 +14,7 @@ from makers.pairs import manifest_from, pairs_of_people, real, swap
 
 from spotterlib.base import DataError
 from spotterlib.data import Manifest, build_manifest
-from spotterlib.splits import audit_split, split_by_file, split_by_group
+from spotterlib.splits import audit_split, compare_audits, split_by_file, split_by_group
 
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
 
@@ -221,10 +221,15 @@ def test_audit_against_every_pair(manifest, data):
     assert {kind: n for kind, n in audit.counts.items() if n} == dict(
         pd.Series([kind for kind, _ in {key[:2] for key in expected}], dtype=object).value_counts()
     )
-    fakes = set(table.loc[(table["split"] == "test") & (table["label"] == 1), "path"])
-    leaking = fakes & {key[1] for key in expected}
-    assert audit.share_of_test_fakes == (pytest.approx(len(leaking) / len(fakes)) if fakes else None)
-    assert audit.ok == (not expected)
+    placed, leaking = table[table["split"] != ""], {key[1] for key in expected}
+    held_out = placed[placed["split"] != min(placed["split"], key=names.index)]
+    named = placed[(placed["ids"] != "") | (placed["group"] != "")]
+    comparable = set(named["path"]) if named["split"].nunique() > 1 else set()  # of one part alone: with nobody
+    judged = set(held_out["path"]) & (comparable | leaking)
+    fakes = judged & set(table.loc[(table["split"] == "test") & (table["label"] == 1), "path"])
+    assert audit.share_of_test_fakes == (pytest.approx(len(leaking & fakes) / len(fakes)) if fakes else None)
+    assert (audit.held_out, audit.checked, audit.leaking) == (len(held_out), len(judged), len(leaking))
+    assert audit.ok is (False if expected else True if judged or not len(held_out) else None)
     assert audit.unknown == ((table["ids"] == "") & (table["group"] == "")).sum()
 
 
@@ -270,7 +275,13 @@ def test_files_without_groups_are_their_own_and_both_labels_reach_every_split():
     assert any("40 of 40 videos name no person" in note for note in split.notes)
     assert list(split.table["group"]) == list(split.table["path"])
     audit = audit_split(split)
-    assert audit.ok and audit.unknown == 40 and audit.verdict.startswith("Nothing could be checked")
+    assert audit.ok is None and audit.unknown == 40 and audit.verdict.startswith("Not checked")
+    assert audit.checked == 0 < audit.held_out and audit.share_of_test_fakes is None
+    by_file = audit_split(split_by_file(manifest_from(lines)))
+    table = compare_audits({"by file": by_file, "by group": audit})
+    assert by_file.ok is None and set(table.loc["of these leak"]) == set(table.loc["verdict"].str.lower()) == {
+        "not checked"
+    }
 
 
 def test_too_few_groups_are_said():

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from makers.training_runs import Tiny
 
-from spotterlib.model import detector
+from spotterlib.model import loading
 from spotterlib.training import loop
 
 
 @pytest.fixture
 def tiny(monkeypatch):
     monkeypatch.setattr(loop, "SpotterNet", Tiny)
-    monkeypatch.setattr(detector, "SpotterNet", Tiny)
-    monkeypatch.setattr(detector, "fold", lambda net: net)
+    monkeypatch.setattr(loading, "SpotterNet", Tiny)
+    monkeypatch.setattr(loading, "fold", lambda net: net)

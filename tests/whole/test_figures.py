@@ -35,7 +35,7 @@ from spotterlib.evaluation.figures import (
     plot_score_histogram,
     plot_selective,
 )
-from spotterlib.evidence import plot_real_vs_fake, plot_scores_over_time
+from spotterlib.evidence import plot_compared, plot_scores_over_time
 from spotterlib.faces import plot_faces
 from spotterlib.splits import plot_leak, plot_split_balance
 from spotterlib.training import plot_history
@@ -77,12 +77,16 @@ EDGES = {
         report(faces=(), frame_scores=np.full(100, NAN), probability=None, label="UNDECIDED")
     ),
     "no frame": lambda: plot_scores_over_time(([], [])),
-    "both": lambda: plot_real_vs_fake(report(video="x" * 200), report()),
-    "both, one without a face": lambda: plot_real_vs_fake(report(frame_scores=np.full(100, NAN)), report()),
+    "both": lambda: plot_compared(report(video="x" * 200), report()),
+    "one alone": lambda: plot_compared(report(label="REAL")),
+    "both, one without a face": lambda: plot_compared(report(frame_scores=np.full(100, NAN)), report()),
     "balance": lambda: plot_split_balance(manifest_table()),
     "balance before the split": lambda: plot_split_balance(SimpleNamespace(table=manifest_table(split=False))),
-    "leak": lambda: plot_leak(audit(0.978, same_pair=2740, real_in_fake=140), audit(0.0, same_pair=0)),
-    "no leak": lambda: plot_leak(audit(0.0), audit(None)),
+    "leak": lambda: plot_leak(audit(2800, 2900, same_pair=2740, real_in_fake=140), audit(0, same_pair=0)),
+    "no leak": lambda: plot_leak(audit(0), audit(0)),
+    "no leak, one not checked": lambda: plot_leak(audit(0), audit(None)),
+    "not checked": lambda: plot_leak(audit(None), audit(None)),
+    "leak, one not checked": lambda: plot_leak(audit(1, same_file=1), audit(None)),
     "faces": lambda: plot_faces([np.zeros((8, 8, 3), np.uint8)] * 5, ["0.0 s", "a$1", "$x$"], columns=3),
     "no faces": lambda: plot_faces([]),
 }

@@ -170,7 +170,7 @@ def test_scrubbing_in_the_browser(lab, browser, own_copy, photograph):
     page.keyboard.press("Home")
     page.wait_for_function(f"(drawn) => {SHOWN}.getAttribute('src') !== drawn", arg=drawn)
     drawn = place()
-    page.locator(".widget-dropdown", has_text="Face").locator("select").select_option("2")
+    page.locator(".widget-dropdown", has_text="Face").locator("select").select_option(index=1)
     page.wait_for_function(f"(drawn) => {SHOWN} && {SHOWN}.getAttribute('src') !== drawn", arg=drawn)
     assert troubles == []
     page.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pydoc
 import re
 import subprocess
 import sys
@@ -31,7 +32,24 @@ def test_import_is_quick():
     assert sorted(float(run_python(code)) for _ in range(3))[1] < 0.5
 
 
-@pytest.mark.parametrize("name", spotterlib.__all__)
+def test_help_is_a_page():
+    """It names only what there is, and each of the calls of its examples."""
+    text = pydoc.plain(pydoc.render_doc(spotterlib, renderer=pydoc.plaintext))
+    assert len(text.splitlines()) < 90, "two screens; the whole reference had 2,619 lines"
+    called = set(re.findall(r"\b([a-zA-Z_]{2,})\(", spotterlib.__doc__)) - {"dir", "help", "score_frames", "shape"}
+    assert len(called) >= 12 and called <= set(dir(spotterlib))
+
+
+def test_what_is_done_is_logged_where_nobody_hears_it_unasked():
+    code = "import logging, spotterlib; logging.getLogger('spotterlib.scan').error('heard')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stderr == done.stdout == ""
+    code = f"import logging; logging.basicConfig(); {code}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert "heard" in done.stderr
+
+
+@pytest.mark.parametrize("name", dir(spotterlib))
 def test_public_name_resolves(name):
     assert getattr(spotterlib, name).__doc__
 
@@ -48,7 +66,9 @@ def package_names(requirements: list[str]) -> set[str]:
 def project_requirements() -> list[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    return project["dependencies"] + extras["notebooks"] + extras["test"] + extras["soak"]
+    return sorted(
+        {*project["dependencies"], *extras["notebooks"], *extras["provenance"], *extras["test"], *extras["soak"]}
+    )
 
 
 def test_environment_yml_has_the_packages_of_pyproject():

@@ -23,7 +23,7 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder like a clone for whoever stands in it, with a clip.mp4 and my_videos (four pairs of sample people)."""
+    """A folder like a clone for its reader: clip.mp4, portrait.jpg, my_videos (four pairs of sample people)."""
     folder = tmp_path_factory.mktemp("reader")
     for name in ("notebooks", ".venv"):
         if not (ROOT / name).exists():
@@ -37,6 +37,7 @@ def place(tmp_path_factory):
         shutil.copy(samples.root / path, videos / path)
     pd.DataFrame(table[["path", "label", "method", "group"]]).to_csv(videos / "metadata.csv", index=False)
     shutil.copy(samples.root / table[table["label"] == 1]["path"].iloc[0], folder / "clip.mp4")
+    shutil.copy(ROOT / "spotterlib" / "fakes" / "people" / "p01.jpg", folder / "portrait.jpg")
     return folder
 
 

@@ -18,8 +18,8 @@ import pytest
 import spotterlib
 from spotterlib.base import ROOT
 
-ROOMS = ["base", "video", "data", "splits", "faces", "fakes", "metrics"]
-ROOMS += ["model", "training", "scan", "evidence", "evaluation", "notebook"]
+ROOMS = ["base", "video", "provenance", "data", "splits", "faces", "fakes", "metrics"]
+ROOMS += ["model", "training", "scan", "evidence", "evaluation", "portable", "notebook", "terminal"]
 HOUSE = ROOT / "spotterlib"
 FILES = sorted(HOUSE.rglob("*.py"))
 NAMES = {"spotterlib.model": "SpotterNet load_checkpoint", "spotterlib.dataset": "ClipDataset"}
@@ -104,7 +104,7 @@ def test_files_are_few_short_and_without_underscores():
     for file in FILES:
         assert len(file.read_text(encoding="utf-8").splitlines()) <= 300, file
         assert file.name in ("__init__.py", "__main__.py") or not file.name.startswith("_"), file
-    assert {file.name for file in HOUSE.glob("*.py")} == {"__init__.py", "dataset.py", "heatmap.py"}
+    assert {file.name for file in HOUSE.glob("*.py")} == {"__init__.py", "__main__.py", "dataset.py", "heatmap.py"}
     for page in [*HOUSE.rglob("*.html"), *HOUSE.rglob("*.js")]:
         assert not page.name.startswith("_") and page.relative_to(HOUSE).parts[0] in ROOMS
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from makers.face_clips import portrait
+from scipy.special import expit
 
 from spotterlib.base import ROOT, DataError, run_main
 from spotterlib.fakes import Camera, Carrier, animate_still, draw_motion
@@ -153,3 +154,18 @@ def test_thresholds_accuse_few_of_reals_of_every_kind_alike():
     assert np.mean(shares) <= 0.0501 and max(shares) > 0.05, "the harder kinds a little more than their share"
     assert found["thresholds"]["t_low"] <= 0.5 <= found["thresholds"]["t_high"] and found["validation"]["reals"] == 60
     assert all(fitted["scale"] > 0 for fitted in found["calibration"].values())
+
+
+def test_stills_have_a_calibration_and_thresholds_of_their_own():
+    import calibrate_checkpoint as script
+
+    rng = np.random.default_rng(0)
+    label, video = np.tile([0, 1], 200), np.arange(400) >= 300
+    frame = rng.normal(np.where(label, 1.5, -1.0), 1.0)[:, None] + rng.normal(0, 0.1, (400, 4))
+    frame[0, 0] = np.nan  # a frame without a face
+    photographs = rng.normal(-2, 1, 500)
+    found = script.for_stills({"frame": frame, "label": label, "video": video}, photographs)
+    fitted, cuts = found["calibration"], found["thresholds"]
+    accused = expit(photographs * fitted["scale"] + fitted["bias"]) >= cuts["t_high"]
+    assert fitted["scale"] > 0 and cuts["t_low"] <= 0.5 <= cuts["t_high"] and accused.mean() <= 0.05
+    assert found["validation"]["pictures"] == 300, "videos are no stills"
