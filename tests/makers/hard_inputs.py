@@ -316,7 +316,7 @@ def _cases() -> list[Case]:
         g, "the clock jumps an hour", filmed("a.mkv", frames=functools.partial(scene, 24), times=[
             round(1000 * (number % 12) / 12) + 3_600_000 * (number // 12) for number in range(24)
         ]),
-        frames=24, faces=2, ends=3600 + 11 / 12, centre=CENTRE,
+        frames=24, ends=3600 + 11 / 12, centre=CENTRE,
     )  # fmt: skip
 
     g = "geometry"
