@@ -194,7 +194,7 @@ def test_diagnostic_video_plays_in_a_browser(browser, report, tmp_path, photogra
     page = browser.new_page()
     page.goto((tmp_path / "play.html").as_uri())
     page.evaluate("document.getElementById('v').play()")
-    page.wait_for_function("document.getElementById('v').currentTime > 0.3", timeout=10_000)
+    page.wait_for_function("document.getElementById('v').currentTime > 0.3", timeout=60_000)
     size = page.evaluate("[document.getElementById('v').videoWidth, document.getElementById('v').videoHeight]")
     assert size == [probe_video(made).width, probe_video(made).height]
     photograph(page, "diagnostic_video")

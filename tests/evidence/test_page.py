@@ -149,7 +149,7 @@ def test_page_plays_in_a_browser(browser, report, tmp_path, photograph):
     assert "Face 2 FAKE 90 %" in page.inner_text("#who")
     page.keyboard.press("Home")
     page.click("#play")
-    page.wait_for_function("row >= 2", timeout=5000)
+    page.wait_for_function("row >= 2", timeout=60_000)
     page.click("#play")
     still = page.evaluate("row")
     page.click("#timeline", position={"x": 5, "y": 40})

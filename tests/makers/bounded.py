@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 
-def finished(command: list[str] | str, limit: float = 300, **how) -> subprocess.CompletedProcess[str]:
+def finished(command: list[str] | str, limit: float = 900, **how) -> subprocess.CompletedProcess[str]:
     """Run a command, `how` as `subprocess.Popen` takes it, and return its end and what it printed.
 
     It has no terminal and nothing to read. After `limit` s it is ended with all its children (`subprocess.run` ends the
@@ -48,7 +48,7 @@ def end(run: subprocess.Popen, patience: float = 0) -> None:
     run.poll()
 
 
-def first_line(run: subprocess.Popen, limit: float = 400) -> str:
+def first_line(run: subprocess.Popen, limit: float = 4800) -> str:
     """The first line that a process prints; it fails, and the process is ended, when none comes within `limit` s."""
     if not select.select([run.stdout], [], [], limit)[0]:
         end(run)
@@ -56,14 +56,14 @@ def first_line(run: subprocess.Popen, limit: float = 400) -> str:
     return run.stdout.readline()
 
 
-def signalled(pipe: int, limit: float = 120) -> None:
+def signalled(pipe: int, limit: float = 480) -> None:
     """Take the one byte that another process writes into a pipe when it is there; fail when none comes."""
     if not select.select([pipe], [], [], limit)[0]:
         pytest.fail(f"another process should have said within {limit} s that it is there")
     os.read(pipe, 1)
 
 
-def until(there: Callable[[], bool], what: str, limit: float = 120) -> None:
+def until(there: Callable[[], bool], what: str, limit: float = 480) -> None:
     """Wait until something is there; fail, naming it, when it is not within `limit` s."""
     last = time.monotonic() + limit
     while not there():

@@ -143,7 +143,7 @@ found = Detector.from_onnx({str(exported)!r})
 clip = np.zeros((1, 2, 224, 224, 3), np.uint8)
 print(np.isfinite([*found.score_clips(clip), *found.score_frames(clip[0])]).all(), "torch" in sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=480, check=True)
     assert done.stdout.split() == ["True", "False"]
 
 
@@ -177,7 +177,7 @@ try:
 except spotterlib.SpotterError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=480, check=True)
     assert done.stdout.strip() == f'{package} is not installed. Run: pip install "spotterlib[onnx]"'
 
 

@@ -32,7 +32,7 @@ def test_two_processes_train_as_one_does(tmp_path, lr):
     one = subprocess.run(
         [sys.executable, str(script), str(tmp_path / "one"), lr], env=env, capture_output=True, text=True
     )
-    said = two.communicate(timeout=500)[0]
+    said = two.communicate(timeout=1500)[0]
     assert two.returncode == 0 and one.returncode == 0, said + one.stderr
     alone, shared = read_history(tmp_path / "one"), read_history(tmp_path / "two")
     assert len(alone) == len(shared) == 2

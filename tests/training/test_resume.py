@@ -122,7 +122,7 @@ def test_a_killed_run_goes_on_to_the_weights_of_an_unbroken_one(tmp_path):
         [sys.executable, "-c", code, str(tmp_path / "killed")], env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     )
     history = whole_run(tmp_path / "whole")
-    assert killed.wait(timeout=300) == -signal.SIGKILL
+    assert killed.wait(timeout=900) == -signal.SIGKILL
     assert len(json.loads((tmp_path / "killed" / "history.json").read_text())) == 1, "in the middle of the second epoch"
     assert untimed(whole_run(tmp_path / "killed")) == untimed(history)
     assert same_state(tmp_path / "whole", tmp_path / "killed")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+import resource
 import shutil
-import time
 
 import nbformat
 import pytest
@@ -20,9 +20,15 @@ DEMO = ROOT / "runs" / "demo"
 @pytest.fixture(scope="module")
 def demo():
     """`make demo`, run for real (what is already there and up to date is reused); its printed text."""
-    done = finished(["make", "demo"], 840, cwd=ROOT)
+    done = finished(["make", "demo"], 2400, cwd=ROOT)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
+
+
+def worked_by_children() -> float:
+    """Processor seconds of the commands that have ended: unlike the clock's, the same on a machine that is shared."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def made(pattern: str):
@@ -117,12 +123,12 @@ def test_training_has_a_history(demo):
 
 
 def test_second_run_reuses_everything(demo):
-    begun = time.perf_counter()
+    before = worked_by_children()
     done = finished(["make", "demo"], cwd=ROOT)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     again = done.stdout
     assert again.count("as it was") == len(list_notebooks())
-    assert time.perf_counter() - begun < 60
+    assert worked_by_children() - before < 60
     assert again.split("Test clips")[1].split("Done in")[0] == demo.split("Test clips")[1].split("Done in")[0]
 
 
@@ -139,7 +145,7 @@ def test_stepping_through_gives_the_same_as_papermill(demo, tmp_path):
 
     for name, key in (("01_split", "split"), ("04_evaluate", "evaluation")):
         notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
-        client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT / "notebooks")}})
+        client = NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(ROOT / "notebooks")}})
         with client.setup_kernel():
             for index, cell in enumerate(notebook.cells):
                 client.execute_cell(cell, index)

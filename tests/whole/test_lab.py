@@ -59,12 +59,12 @@ def lab(tmp_path_factory):
 
 
 def test_it_opens_on_the_notebooks(lab):
-    with urllib.request.urlopen(f"{lab[0]}/lab?token=spotter", timeout=60) as page:
+    with urllib.request.urlopen(f"{lab[0]}/lab?token=spotter", timeout=240) as page:
         assert page.status == 200
-    with urllib.request.urlopen(f"{lab[0]}/api/contents/notebooks?token=spotter", timeout=60) as listing:
+    with urllib.request.urlopen(f"{lab[0]}/api/contents/notebooks?token=spotter", timeout=240) as listing:
         assert b"03_train.ipynb" in listing.read()
     with pytest.raises(urllib.error.HTTPError):
-        urllib.request.urlopen(f"{lab[0]}/api/contents/notebooks", timeout=60)
+        urllib.request.urlopen(f"{lab[0]}/api/contents/notebooks", timeout=240)
 
 
 @pytest.fixture(scope="module")

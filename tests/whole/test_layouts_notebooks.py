@@ -40,13 +40,13 @@ def headless():
     manager.start_kernel()
     client = manager.blocking_client()
     client.start_channels()
-    client.wait_for_ready(timeout=120)
+    client.wait_for_ready(timeout=480)
 
     def run(name: str, out: Path, **parameters) -> dict:
         assert set(parameters) <= set(notebook_parameters(name))
-        client.execute_interactive("%reset -f", silent=True, timeout=120)
+        client.execute_interactive("%reset -f", silent=True, timeout=480)
         papermill.execute_notebook(
-            find_notebook(name), out, parameters, progress_bar=False, km=manager, execution_timeout=300
+            find_notebook(name), out, parameters, progress_bar=False, km=manager, execution_timeout=900
         )
         return read_records(out)
 

@@ -43,7 +43,7 @@ def place(tmp_path_factory):
 
 def run(command: str, place) -> str:
     environment = {**os.environ, "MPLBACKEND": "agg"}
-    done = finished(command, 600, shell=True, cwd=place, env=environment)
+    done = finished(command, 1800, shell=True, cwd=place, env=environment)
     assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
     return done.stdout
 

@@ -38,7 +38,7 @@ def built(tmp_path_factory) -> tuple[Path, Path]:
     """The wheel and the sdist, made of what git would hand out, as pip makes them."""
     place, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, timeout=60
+        ["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, timeout=240
     )
     if listed.returncode:
         pytest.skip("not a git checkout")
@@ -75,7 +75,7 @@ def installed(built, tmp_path_factory) -> Path:
     return python
 
 
-def run(python: Path, code: str, cwd: Path, limit: float = 300) -> str:
+def run(python: Path, code: str, cwd: Path, limit: float = 900) -> str:
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = finished([str(python), "-c", code], limit, cwd=cwd, env=env)
     assert done.returncode == 0, done.stderr[-3000:]
