@@ -44,8 +44,8 @@ def started(*command: str) -> subprocess.Popen:
 def stopped(command: list[str], how: signal.Signals, group: bool, out: Path) -> str:
     """Start, wait for the first line of progress, send the signal, and return what was said at the end.
 
-    A machine that is busy with something else is given the time that it takes longer, and two more chances, each in a fresh
-    `out`.
+    A machine that is busy with something else is given the time that it takes longer, and two more chances, each in a
+    fresh `out`.
     """
     for chance in range(3):
         shutil.rmtree(out, ignore_errors=True)
