@@ -9,6 +9,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from ..base import atomic_path
+
 _OPSET, _IR = 17, 8  # what onnxruntime reads since 1.14, of early 2023
 
 
@@ -69,7 +71,8 @@ class Graph:
         opset = [helper.make_opsetid("", _OPSET)]
         model = helper.make_model(graph, opset_imports=opset, ir_version=_IR, producer_name="spotterlib")
         onnx.checker.check_model(model, full_check=True)
-        path.write_bytes(model.SerializeToString(deterministic=True))
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(model.SerializeToString(deterministic=True))
 
     def _name(self, kind: str) -> str:
         self.count += 1

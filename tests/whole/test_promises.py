@@ -555,7 +555,8 @@ def same_page(write, plain: str, name: str) -> None:
 @pytest.mark.parametrize("name", NASTY)
 def test_a_page_has_the_same_elements_whatever_its_names_are(report, tmp_path, name):
     def page(text):
-        told = replace(report, video=text.replace("/", "∕"), reason=text, checkpoint={"name": text, "sha256": text})
+        checkpoint = report.checkpoint | {"name": text, "sha256": text}
+        told = replace(report, video=text.replace("/", "∕"), reason=text, checkpoint=checkpoint)
         return export_page(told, tmp_path / "page.html").read_text("utf-8")
 
     assert Elements(page(name)).found == Elements(page("plain")).found
