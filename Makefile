@@ -25,10 +25,10 @@ test: $(VENV)/.test
 soak: $(VENV)/.soak
 	$(BIN)/python scripts/soak.py
 
-# --allow-root: as root (in a container) Jupyter wants it said; the message limit lets whole files of 200 MB through
+# --allow-root: as root (in a container) Jupyter wants it said; the hook keeps what running puts in out of the notebooks
 lab: $(VENV)/.demo
-	$(BIN)/jupyter lab --allow-root --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks \
-		--ServerApp.tornado_settings='{"websocket_max_message_size": 314572800}' --ServerApp.max_body_size=314572800 $(LAB_OPTIONS)
+	$(BIN)/jupyter lab --allow-root --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks/00_scan_a_video.ipynb \
+		--FileContentsManager.pre_save_hook=spotterlib.notebook.saving.save_without_outputs $(LAB_OPTIONS)
 
 bench: $(VENV)/.demo
 	$(BIN)/python benchmarks/bench.py
