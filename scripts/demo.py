@@ -17,7 +17,15 @@ from spotterlib.base import ROOT, NotReadyError, atomic_path, command_line, outp
 from spotterlib.fakes import make_samples
 from spotterlib.metrics import probability_text
 from spotterlib.model import DEFAULT_CHECKPOINT
-from spotterlib.notebook import export_html, list_notebooks, notebook_title, run_notebook, write_index
+from spotterlib.notebook import (
+    Card,
+    export_html,
+    keep_picture,
+    list_notebooks,
+    notebook_title,
+    run_notebook,
+    write_index,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -90,6 +98,7 @@ def summarise(out: Path) -> None:
         f"{evaluation['n_groups']} groups of people prove nothing about other videos: this shows that everything runs."
     )
 
+    page, video = newest(out, "inspect/*_spotter.html"), newest(out, "inspect/*_spotter.mp4")
     links = [(f"{n.stem[:2]} · {notebook_title(n)[0]}", f"{n.stem}.html") for n in list_notebooks()]
     links += [
         ("The split", "split.csv"),
@@ -97,18 +106,46 @@ def summarise(out: Path) -> None:
         ("Training history", "train/history.json"),
         ("Evaluation: the report", "evaluation/report.html"),
         ("Evaluation: all figures, for programs", "evaluation/evaluation.json"),
-        ("Report to hand on", newest(out, "inspect/*_spotter.html")),
-        ("Diagnostic video", newest(out, "inspect/*_spotter.mp4")),
+        ("Report to hand on", page),
+        ("Diagnostic video", video),
     ]
     missing = [path for _, path in links if not (out / path).exists()]
     if missing:
         raise NotReadyError(
             f"The demo did not leave {', '.join(missing)} in {out}. Remove that folder and run it again."
         )
+    cards = [
+        Card(
+            "Scan",
+            "One video: a verdict, a score for every frame, and what the network looked at.",
+            "cards/scan.png",
+            keep_picture(out / "00_scan_a_video.ipynb", "contact_sheet(", out / "cards" / "scan.png")
+            or "The most telling frames of the scanned video, each beside its heatmap",
+            [("How it was scanned", "00_scan_a_video.html")],
+        ),
+        Card(
+            "Evaluate",
+            "A checkpoint on people it has never seen: who was called what, and the surest mistakes.",
+            "evaluation/confusion.png",
+            said[0],
+            [("The report", "evaluation/report.html"), ("How it was measured", "04_evaluate.html")],
+        ),
+        Card(
+            "Inspect",
+            "A fake frame by frame: what spoke for it, beside what is known to have been pasted.",
+            "cards/inspect.png",
+            keep_picture(out / "05_inspect.ipynb", "plot_known_mask(", out / "cards" / "inspect.png"),
+            [
+                ("The page to hand on", page),
+                ("The diagnostic video", video),
+                ("How it was inspected", "05_inspect.html"),
+            ],
+        ),
+    ]
     head = ("test clip", "truth", "trained here", "shipped checkpoint")
     shown = [(row["path"], truth[row["label"]], row["verdict"], row["verdict_against"]) for row in rows]
     title = "Spotter: a run of the series on its sample clips"
-    write_index(out, title, links, "Test clips", head, shown, " ".join(said))
+    write_index(out, title, links, "Test clips", head, shown, " ".join(said), cards)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from .faces.quality import plot_statuses as plot_statuses
 from .faces.quality import plot_worst as plot_worst
 from .faces.tracks import FaceClip as FaceClip
 from .faces.tracks import FaceTrack as FaceTrack
+from .fakes.making import make_fakes as make_fakes
 from .fakes.samples import make_samples as make_samples
 from .fakes.selfblend import draw_blend as draw_blend
 from .fakes.selfblend import self_blend as self_blend

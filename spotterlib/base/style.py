@@ -50,10 +50,16 @@ STYLE = {
 class _Figure(Figure):
     """A figure that a notebook shows without pyplot's help."""
 
-    def _repr_png_(self) -> bytes:
+    def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
         picture = io.BytesIO()
         self.savefig(picture, format="png", dpi=100)
-        return picture.getvalue()
+        return picture.getvalue(), {"alt": words_of(self)}
+
+
+def words_of(figure: Figure) -> str:
+    """What a figure says, for whoever cannot see it: its title, or those of its panels."""
+    titles = [figure.get_suptitle()] if figure.get_suptitle() else [axes.get_title(loc="left") for axes in figure.axes]
+    return " ".join("; ".join(title for title in titles if title).replace(r"\$", "$").split())
 
 
 def use_style() -> None:

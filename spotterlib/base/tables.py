@@ -8,6 +8,8 @@ table; any other such text with an apostrophe, which `from_cells` takes away aga
 from __future__ import annotations
 
 import csv
+import math
+import numbers
 import os
 import re
 from collections.abc import Callable
@@ -78,3 +80,22 @@ def write_csv(path: str | os.PathLike[str], table: pd.DataFrame) -> Path:
 def read_table(path: str | os.PathLike[str], **how: Any) -> pd.DataFrame:
     """The table that `write_csv` wrote, an empty cell as an empty text; how: `pandas.read_csv`'s own, as are errors."""
     return from_cells(pd.read_csv(path, keep_default_na=False, **how))
+
+
+def readable(table: pd.DataFrame, names: dict[str, str] | None = None, digits: int = 3) -> pd.DataFrame:
+    """A table for people: columns and rows called as `names` says, "_" as a blank in the others; numbers with so many
+    digits after the point, whole ones without; "–" where there is none."""
+    said = names or {}
+
+    def title(name: object) -> object:
+        return said.get(name, name.replace("_", " ")) if isinstance(name, str) else name
+
+    def cell(value: Any) -> Any:
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            return "–"
+        if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
+            return f"{value:.{digits}f}"
+        return value
+
+    cells = {title(name): [cell(value) for value in table[name]] for name in table}
+    return pd.DataFrame(cells, index=[title(name) for name in table.index], dtype=object)

@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "measure": ["check_leak", "evaluate", "evaluate_table"],
         "point": ["card_point", "choose_point"],
         "references": ["side_by_side"],
+        "report_page": ["FIGURE_NAMES"],
         "robustness": ["measure_robustness", "perturb_manifest"],
     },
 )

@@ -19,11 +19,12 @@ import pandas as pd
 from ..base import DataError, find_input, to_json, versions
 from ..data import Manifest, build_manifest
 from ..faces import cache_faces, load_cache_table
-from ..metrics import MIN_GROUPS, Thresholds, verdicts
+from ..metrics import Thresholds, verdicts
 from ..model import Detector, load_checkpoint
 from ..scan import score_cache
 from ..splits import audit_table
 from . import tables
+from .cautions import notes_on, teaching_notes
 from .point import ORIGIN, OperatingPoint, card_point
 
 Source = str | os.PathLike[str] | Manifest | pd.DataFrame
@@ -82,6 +83,7 @@ def evaluate(
         facts["notes"].insert(0, leak["verdict"])
     facts |= {"leak": leak, "checkpoint": _about(detector), "data": _data_facts(scored), "versions": versions()}
     facts |= {"verdicts": _verdict_rows(scored, point.thresholds), "against": None}
+    facts["notes"] += teaching_notes(detector, rival, scored["path"].tolist())
     if rival is not None:
         part = tables.there(part)
         beside = score_cache(rival, part, progress=(lambda done: progress((1 + done) / 2)) if progress else None)
@@ -161,7 +163,7 @@ def evaluate_table(
         "groups": tables.group_counts(videos, thresholds),
         "status": videos["status"].value_counts().sort_index().to_dict(),
         "missing": missing,
-        "notes": [*_missing_note(missing, len(part)), *_notes(videos, point, split)],
+        "notes": notes_on(videos, missing, point, split),
     }
     return json.loads(to_json(result))
 
@@ -195,44 +197,6 @@ def _part(table: pd.DataFrame, split: str | None) -> pd.DataFrame:
     return table[table["split"] == split]
 
 
-def _missing_note(missing: list[str], count: int) -> list[str]:
-    if not missing:
-        return []
-    return [
-        f"Videos that are not there: {len(missing)} of {count}, the first {missing[0]}. They are in no figure. Put "
-        "them back and cache them again (02)."
-    ]
-
-
-def _notes(videos: pd.DataFrame, point: OperatingPoint, split: str | None) -> list[str]:
-    """What a reader must know before believing the figures, one sentence each."""
-    notes = []
-    groups = videos["group"].nunique()
-    if groups < MIN_GROUPS:
-        notes.append(f"Groups: {groups}, fewer than {MIN_GROUPS}. No interval is given, and nothing is proved.")
-    for label, name in enumerate(("real", "fake")):
-        some = videos.loc[(videos["label"] == label) & videos["probability"].notna(), "group"].nunique()
-        if groups >= MIN_GROUPS and 0 < some < MIN_GROUPS / 2:
-            notes.append(f"Groups with a {name}: {some}, fewer than {MIN_GROUPS // 2}. No interval rests on them.")
-    alone = int(videos["group"].str.startswith("file ").sum())
-    if alone:
-        notes.append(f"Videos that name no group: {alone}. Each was taken as its own; intervals may be too narrow.")
-    lost = int(videos["probability"].isna().sum())
-    if lost:
-        notes.append(f"Videos without a score: {lost} of {len(videos)}. They count as missed, never as left out.")
-    reals = int((videos["label"] == 0).sum())
-    if 0 < reals < 100:
-        notes.append(f"Reals: {reals}. A false positive rate of 1 % cannot be measured on fewer than 100.")
-    if split == "val" or (split is None and "split" in videos and (videos["split"] == "val").any()):
-        notes.append("The epoch, the calibration and the card's thresholds were chosen on validation: this flatters.")
-    taught = int((videos["split"] == "train").sum()) if "split" in videos else 0
-    if taught:
-        notes.append(f"Videos of the part for training: {taught}. If this checkpoint learned from them, this flatters.")
-    if not point.chosen_on:
-        notes.append(f"The thresholds are those of {point.origin}.")
-    return notes
-
-
 def _opened(data: Source) -> Manifest | pd.DataFrame:
     """A manifest, or the table of a face cache."""
     if isinstance(data, Manifest | pd.DataFrame):
@@ -246,10 +210,15 @@ def _opened(data: Source) -> Manifest | pd.DataFrame:
 def _about(detector: Detector) -> dict[str, Any]:
     """Which checkpoint: its name, the hashes of its weights and of its card, and what the card says of scores."""
     card = detector.card
-    fitted = {head: values | {"temperature": 1 / values["scale"]} for head, values in card["calibration"].items()}
     whole = hashlib.sha256(to_json(card).encode()).hexdigest()
     said = {"training": card["data"].get("training", "")} if isinstance(card.get("data"), dict) else {}
-    return {"name": detector.name, "sha256": card["sha256"], "card_sha256": whole, "calibration": fitted, **said}
+    return {
+        "name": detector.name,
+        "sha256": card["sha256"],
+        "card_sha256": whole,
+        "calibration": card["calibration"],
+        **said,
+    }
 
 
 def _data_facts(scored: pd.DataFrame) -> dict[str, Any]:

@@ -28,7 +28,8 @@ def load_published() -> pd.DataFrame:
 
 
 def side_by_side(evaluations: Sequence[dict[str, Any]], published: bool = True) -> pd.DataFrame:
-    """The AUC of evaluations, data set by data set, at video and at frame level, above what others published.
+    """The AUC of evaluations, data set by data set, at video and at frame level, above what others published on the
+    same data set at the same level. Under figures on somebody's own clips there is none: no AUC holds across data sets.
 
     evaluations: the `facts` of each, or the content of its evaluation.json. `COLUMNS`, and low and high (95 %, NaN
     where there is no interval), n and accused (share of the reals called FAKE, at the card's thresholds).
@@ -47,4 +48,17 @@ def side_by_side(evaluations: Sequence[dict[str, Any]], published: bool = True) 
             line = {"test_set": facts["per_dataset"][0]["dataset"], "level": "frame", "number": facts["frame"]["auc"]}
             lines.append(head | line | {"low": low, "high": high, "source": f"{mark}this evaluation"})
     table = pd.DataFrame(lines, columns=[*COLUMNS, "low", "high", "n", "accused"])
-    return pd.concat([table, load_published()], ignore_index=True) if published else table
+    return pd.concat([table, _comparable(evaluations, table)], ignore_index=True) if published else table
+
+
+def _comparable(evaluations: Sequence[dict[str, Any]], table: pd.DataFrame) -> pd.DataFrame:
+    """The published figures of a data set (of one compression, where they name one) and level that are in the table."""
+    names: dict[str, set[str]] = {}
+    for facts in evaluations:
+        codecs = [part["compression"] for part in facts["per_compression"]]
+        for part in facts["per_dataset"]:
+            alone = {f"{part['dataset']} {codecs[0]}"} if len(codecs) == len(facts["per_dataset"]) == 1 else set()
+            names.setdefault(part["dataset"], set()).update({part["dataset"]} | alone)
+    there = {(name, row.level) for row in table.itertuples() for name in names[row.test_set]}
+    others = load_published()
+    return others[[pair in there for pair in zip(others["test_set"], others["level"], strict=True)]]

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..base import count_of, to_json
+from ..base import count_of, to_json, words_of
 from ..evidence import data_address, figure_text, fill_page
 from ..metrics import probability_text
 from .measure import Evaluation
@@ -21,7 +21,7 @@ Table = dict[str, list[Any]]
 TRUTH = ("REAL", "FAKE")
 """The verdict that a label should get."""
 
-_NAMES = {
+FIGURE_NAMES = {
     "auc": "AUC",
     "auc_methods": "AUC, mean of its methods",
     "average_precision": "average precision",
@@ -43,6 +43,10 @@ _NAMES = {
     "n_groups": "groups",
     "n_unscored": "no score",
     "n_undecided": "undecided",
+    "auc_change": "change of AUC",
+    "fpr_change": "change of FPR",
+    "found": "faces found",
+    "missing": "not there",
 }
 """What a figure is called on the page, where its name in evaluation.json will not do."""
 
@@ -82,6 +86,7 @@ def evaluation_page(
         calibration=_calibration(facts),
         rival="" if against is None else against["checkpoint"]["name"],
         sources=sources,
+        compared=len(sources) > len({line for line in sources if line.endswith("this evaluation")}),
         mistakes=_into_05(facts, videos),
         groups=len(facts["groups"]),
         damage="The videos damaged, their faces found anew."
@@ -99,12 +104,11 @@ def _picture(figure: Figure) -> dict[str, str]:
     """A figure as an address that carries it, its title as the text alternative."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=100, metadata={"Software": None})
-    said = figure.get_suptitle() or "; ".join(axes.get_title(loc="left") for axes in figure.axes[:2])
-    return {"words": " ".join(said.split()), "address": data_address(picture.getvalue(), "png")}
+    return {"words": words_of(figure), "address": data_address(picture.getvalue(), "png")}
 
 
 def _table(head: Sequence[str], rows: list[list[str]]) -> Table:
-    return {"head": [_NAMES.get(name, name) for name in head], "rows": rows}
+    return {"head": [FIGURE_NAMES.get(name, name) for name in head], "rows": rows}
 
 
 def _between(ends: Any) -> str:
@@ -115,7 +119,7 @@ def _between(ends: Any) -> str:
 
 def _figures(video: dict[str, Any]) -> Table:
     names = [(name, _between(ends)) for name, ends in video["intervals"].items()]
-    rows = [[_NAMES.get(name, name), figure_text(video[name]), between] for name, between in names]
+    rows = [[FIGURE_NAMES.get(name, name), figure_text(video[name]), between] for name, between in names]
     return _table(["figure", "value", "95 %, over groups"], rows)
 
 
@@ -150,8 +154,8 @@ def _lines(lines: list[dict[str, Any]], first: Sequence[str], last: Sequence[str
 def _calibration(facts: dict[str, Any]) -> dict[str, str]:
     video, fitted = facts["video"], facts["checkpoint"]["calibration"]["clip"]
     return {
-        "temperature": f"{fitted['temperature']:.2f}",
-        "shift": f"{fitted['bias']:.2f}",
+        "scale": f"{fitted['scale']:.2f}",
+        "bias": f"{fitted['bias']:+.2f}",
         "ece": figure_text(video["ece_balanced"]),
         "brier": figure_text(video["brier_balanced"]),
         "ece_without": figure_text(video["uncalibrated"]["ece_balanced"]),
@@ -165,7 +169,7 @@ def _differences(against: dict[str, Any]) -> Table:
     rows = []
     for name, line in against["differences"].items():
         values = [figure_text(line[key]) for key in ("first", "second", "difference")]
-        rows.append([_NAMES.get(name, name), *values, _between(line["interval"])])
+        rows.append([FIGURE_NAMES.get(name, name), *values, _between(line["interval"])])
     return _table(["figure", "this", against["checkpoint"]["name"], "difference", "95 %"], rows)
 
 

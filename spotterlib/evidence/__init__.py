@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "charts": ["plot_compared", "plot_scores_over_time"],
         "diagnostic": ["draw_frame", "predict_with_diagnostics", "write_diagnostic_video"],
         "heat": ["overlay_heatmap", "upsample_heatmap"],
+        "known": ["plot_known_mask"],
         "markup": ["data_address", "figure_text", "fill_page"],
         "page": ["export_page"],
         "scrubber": ["FrameScrubber", "examine"],

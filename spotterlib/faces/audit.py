@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,10 +120,11 @@ def _verdict(matches: int, compared: int) -> str:
 
 @styled
 def plot_face_pairs(audit: FaceAudit, most: int = 8) -> Figure:
-    """The two faces of each match, the nearest first, with their names, sides and distance."""
+    """The two faces of each match, the nearest first, with their names, sides and distance; the verdict above them."""
     shown = audit.matches.head(most)
     rows = max(len(shown), 1)
-    figure, axes = make_figure(5.6, 2.6 * rows, rows, 2, squeeze=False)
+    figure, axes = make_figure(5.6, 2.6 * rows + 0.6 if len(shown) else 0.9, rows, 2, squeeze=False)
+    figure.suptitle(literal(textwrap.fill(audit.verdict, 72)), x=0.01, ha="left", fontsize=10)
     for axis in axes.ravel():
         axis.axis("off")
     for (one, other), line, pair in zip(axes, shown.itertuples(index=False), audit.faces, strict=False):

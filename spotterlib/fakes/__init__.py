@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "everyday": ["EDITS", "WORN"],
         "filming": ["film", "film_mask"],
         "forging": ["KINDS", "Forgery", "nearest"],
+        "making": ["make_fakes"],
         "photographs": ["find_people", "head_rows", "is_held", "level"],
         "samples": ["PEOPLE", "load_people", "make_samples", "plan_samples", "sample_clip", "sample_still"],
         "selfblend": ["REGIONS", "draw_blend", "face_to_pixels", "self_blend"],

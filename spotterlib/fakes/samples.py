@@ -140,7 +140,7 @@ def draw_sample(sample: Sample, people: dict[str, dict], seed: int) -> tuple[np.
 
     A fake has the very frames of its person's real clip wherever its mask is 0.
     """
-    scene = _generator(seed, sample.person)
+    scene = generator(seed, sample.person)
     motion = draw_motion(scene, float(scene.uniform(0.7, 1.3)), seconds=3.0)
     motion = replace(motion, mouth_bias=min(motion.mouth_bias, 0.05), gape=False)
     times = np.arange(int(scene.integers(50, 76))) / FPS
@@ -149,31 +149,32 @@ def draw_sample(sample: Sample, people: dict[str, dict], seed: int) -> tuple[np.
     frames, marks = animate_still(picture, points, motion, times)
     frames = _camera(frames, scene)
 
-    own = _generator(seed, sample.path)
+    own = generator(seed, sample.path)
     crf = int(own.integers(18, 27))
     if sample.method == "FaceSwap":
         face, face_points = _portrait(people[sample.source], size)
         faces, face_marks = animate_still(face, face_points, motion, times)
-        frames, mask = _within(_face_area(marks, frames), _swap, frames, marks, faces, face_marks, own)
+        frames, mask = within(face_area(marks, frames), _swap, frames, marks, faces, face_marks, own)
     elif sample.method == "SelfBlend":
         blend = draw_blend(own, str(own.choice(["whole", "face", "inner"])))
         # a colour as far off as training's hardest would be a caricature here
         blend = replace(blend, alter_inside=True, offsets=0.5 * blend.offsets, ratio=float(own.choice([0.75, 1.0])))
-        frames, mask = _within(_face_area(marks, frames), self_blend, frames, marks, blend)
+        frames, mask = within(face_area(marks, frames), self_blend, frames, marks, blend)
     else:
         mask = None
     return frames, mask, crf
 
 
-def _face_area(marks: np.ndarray, frames: np.ndarray) -> tuple[slice, slice]:
-    """Rows and columns that hold the face in every frame, with room for any mask round it."""
-    unit = float(np.hypot(*(marks[:, 1] - marks[:, 0]).T).max())
-    low = np.maximum(marks.min((0, 1)) - 1.8 * unit, 0).astype(int)
-    high = np.minimum(marks.max((0, 1)) + 1.8 * unit, frames.shape[2:0:-1]).astype(int)
+def face_area(marks: np.ndarray, frames: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns that hold the face in every frame, with room for any mask round it. marks (T, 5, 2) px, NaN
+    where there is no face."""
+    unit = float(np.nanmax(np.hypot(*(marks[:, 1] - marks[:, 0]).T)))
+    low = np.maximum(np.nanmin(marks, (0, 1)) - 1.8 * unit, 0).astype(int)
+    high = np.minimum(np.nanmax(marks, (0, 1)) + 1.8 * unit, frames.shape[2:0:-1]).astype(int)
     return slice(low[1], high[1]), slice(low[0], high[0])
 
 
-def _within(
+def within(
     area: tuple[slice, slice], forge: Callable, frames: np.ndarray, marks: np.ndarray, *rest: object
 ) -> tuple[np.ndarray, np.ndarray]:
     """Forge an area alone, for speed: the frames with it put back, and the mask of whole frames."""
@@ -192,7 +193,8 @@ def _write_sample(sample: Sample, people: dict[str, dict], seed: int, folder: Pa
     write_video(folder / sample.path, frames, FPS, crf=crf)
 
 
-def _generator(seed: int, name: str) -> np.random.Generator:
+def generator(seed: int, name: str) -> np.random.Generator:
+    """What a clip is drawn by: of seed and name alone."""
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
@@ -268,7 +270,7 @@ SHOWN = "p13"
 
 def sample_clip(kind: str = "fake") -> Path:
     """A sample clip to try things on: "fake" is a self-blend that the shipped checkpoint finds (it misses a third of
-    them), "real" the scene it was put into; made if missing."""
+    them), "real" the scene it was put into, "mask" what was pasted (white); made if missing."""
     folder = make_samples("data/samples").root
     fake = next(sample for sample in plan_samples() if sample.method == "SelfBlend" and sample.person == SHOWN)
-    return folder / (fake.path if kind == "fake" else f"real/{fake.person}.mp4")
+    return folder / {"fake": fake.path, "real": f"real/{fake.person}.mp4", "mask": fake.mask}[kind]

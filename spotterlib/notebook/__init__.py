@@ -9,8 +9,10 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "index": ["Card", "keep_picture", "write_index"],
+        "pages": ["export_html"],
         "progress": ["progress_bar"],
-        "runner": ["export_html", "list_notebooks", "notebook_title", "run_notebook", "write_index"],
+        "runner": ["list_notebooks", "notebook_title", "run_notebook"],
         "session": ["read_records", "record", "setup"],
     },
 )

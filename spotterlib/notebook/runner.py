@@ -1,18 +1,14 @@
-"""Run the notebooks without a hand on them: papermill, with misspelt parameters refused, and pages of the results."""
+"""Notebooks run without a hand on them: papermill, with misspelt parameters refused; and what the series is."""
 
 from __future__ import annotations
 
 import ast
 import os
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..base import ROOT, DataError, atomic_path, find_input, output_path
-from ..evidence import fill_page
-from .session import RECORD_MIME
+from ..base import ROOT, DataError, find_input, output_path
 
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -87,25 +83,6 @@ def run_notebook(
     return final
 
 
-def export_html(notebook: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Path:
-    """The page of an executed notebook: one HTML file beside it (or at `out`)."""
-    import nbformat
-    from nbconvert import HTMLExporter
-
-    source = find_input(notebook)
-    final = output_path(out) if out is not None else source.with_suffix(".html")
-    notebook = nbformat.read(source, as_version=4)
-    for cell in notebook.cells:  # what `record` kept is for programs
-        cell["outputs"] = [o for o in cell.get("outputs", []) if set(o.get("data", {"": 0})) != {RECORD_MIME}]
-        if cell.cell_type != "code":
-            del cell["outputs"]
-    body, _ = HTMLExporter().from_notebook_node(notebook, {"metadata": {"name": source.stem}})
-    body = re.sub(r'href="([0-9][0-9]_\w+)\.ipynb"', r'href="\1.html"', body)  # the chain leads from page to page
-    with atomic_path(final) as temporary:
-        temporary.write_text(body, encoding="utf-8")
-    return final
-
-
 def notebook_title(notebook: str | os.PathLike[str]) -> tuple[str, str]:
     """A notebook's title without its number, and the first sentence under it."""
     import nbformat
@@ -124,23 +101,3 @@ def notebook_table() -> str:
         title, sentence = notebook_title(path)
         rows.append(f"| [{number} · {title}](notebooks/{path.name}) | {sentence} |")
     return "\n".join(rows)
-
-
-def write_index(
-    folder: str | os.PathLike[str],
-    title: str,
-    links: Sequence[tuple[str, str]],
-    heading: str = "",
-    head: Sequence[str] = (),
-    rows: Sequence[Sequence[str]] = (),
-    note: str = "",
-) -> Path:
-    """`index.html` of a folder: links as (text, relative path), the videos among them shown.
-
-    With `rows` a table stands between them, under a `heading`: `head` names its columns, `note` is said below it.
-    """
-    page = fill_page("index.html", title=title, links=links, heading=heading, head=head, rows=rows, note=note)
-    final = Path(folder) / "index.html"
-    with atomic_path(final) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return final

@@ -11,7 +11,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "cached": ["cached_parts"],
         "dataset": ["ClipDataset"],
-        "figures": ["plot_history"],
+        "figures": ["plot_clip", "plot_history"],
+        "history": ["history_table", "history_verdict", "judge_start"],
         "loader": ["make_loader"],
         "loop": ["fit", "fit_on_gpus", "read_history"],
         "losses": ["Batches", "batch_loss", "class_weights", "focal_loss"],

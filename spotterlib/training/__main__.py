@@ -17,7 +17,8 @@ from .settings import TrainConfig
 def main(arguments: Sequence[str] | None = None) -> None:
     """`accelerate launch -m spotterlib.training --work runs/mine`: train on 02's cache, on any number of processes."""
     parser = argparse.ArgumentParser(prog="python -m spotterlib.training", description=main.__doc__)
-    parser.add_argument("--work", required=True, help="folder of 01 and 02; the run goes to its subfolder train")
+    parser.add_argument("--work", required=True, help="folder of 01 and 02; the run goes into it")
+    parser.add_argument("--run", default="train", help="name of the run, a folder under --work (train)")
     parser.add_argument("--start", default=str(DEFAULT_CHECKPOINT), help="checkpoint to start from")
     parser.add_argument("--frames", type=int, default=FRAMES, help="frames a clip")
     parser.add_argument("--selfblend", type=float, default=0.5, help="chance that a real clip brings a fake of itself")
@@ -25,8 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         default = getattr(TrainConfig, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default, help=f"({default})")
     chosen = vars(parser.parse_args(arguments))
-    work, start, frames, selfblend = (chosen.pop(name) for name in ("work", "start", "frames", "selfblend"))
-    config, out = TrainConfig(**chosen), output_path(work) / "train"
+    work, run, start, frames, selfblend = (chosen.pop(name) for name in ("work", "run", "start", "frames", "selfblend"))
+    config, out = TrainConfig(**chosen), output_path(work) / run
     with stoppable_training(out):
         train, val = cached_parts(work, frames, selfblend, config.seed)
         for epoch in fit(config, train, val, out, start):

@@ -100,10 +100,10 @@ def _epochs(
     weights = class_weights(train)
     class_weights(val, "validation")
     output_path(folder / "last.pt")  # the folder is there from here on
-    accelerator = _accelerator(config, pick_device(device))
+    accelerator = make_accelerator(config, pick_device(device))
     rank, processes = accelerator.process_index, accelerator.num_processes
     seed_everything(config.seed)
-    net, origin = _begin(start)
+    net, origin = begin(start)
     net.freeze(config.frozen)
     heads = MaskHeads(net).to(accelerator.device) if config.mask_weight else None
     beside = [] if heads is None else list(heads.parameters())
@@ -227,7 +227,7 @@ def _running_mean(net: SpotterNet, share: float) -> torch.nn.Module:
     return AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(share), use_buffers=True)
 
 
-def _accelerator(config: TrainConfig, device: str):
+def make_accelerator(config: TrainConfig, device: str):
     """Hugging Face's Accelerator on the device asked for, in as many processes as were launched."""
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
@@ -239,7 +239,7 @@ def _accelerator(config: TrainConfig, device: str):
     return accelerator
 
 
-def _begin(start: str | os.PathLike[str] | None) -> tuple[SpotterNet, dict]:
+def begin(start: str | os.PathLike[str] | None) -> tuple[SpotterNet, dict]:
     """A net from a Spotter checkpoint, from ImageNet weights, or from chance; and which, for the card."""
     net = SpotterNet()
     if start is None:

@@ -62,5 +62,6 @@ def restore_state(path: Path, about: dict, parts: dict) -> RunState:
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{path} is no whole state of a run ({reason}). Delete it to begin anew.") from error
     raise NotReadyError(
-        f"{path.parent} holds another run ({', '.join(differing)} differ). Give a new folder, or resume=False."
+        f"{path.parent} holds another run ({', '.join(differing)} differ). Give this one a name of its own (`run` in "
+        "notebook 03, --run in a terminal, another out in Python), or move that folder away."
     )

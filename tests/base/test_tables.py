@@ -7,7 +7,7 @@ import csv
 import pandas as pd
 import pytest
 
-from spotterlib.base import from_cells, read_table, to_cells, write_csv
+from spotterlib.base import from_cells, read_table, readable, to_cells, write_csv
 
 NAMES = [
     '=HYPERLINK("http://a.example";"look").mp4', "+cmd|' /C calc'!A0.mp4", "-x.mp4", "@SUM(A1).mp4", "\tt.mp4",
@@ -47,3 +47,10 @@ def test_who_reads_it_with_pandas_finds_the_files(tmp_path):
     again = pd.read_csv(tmp_path / "t.csv")
     assert [(tmp_path / path).read_text() for path in again["path"]] == names
     assert again["path"].tolist()[-1] == "plain.mp4"
+
+
+def test_a_table_for_people_has_no_nan_and_plain_names():
+    table = pd.DataFrame({"val_auc": [0.12345, None], "n": [3, 4], "who": ["a_b", None]}, index=["tpr", "x_y"])
+    shown = readable(table, {"tpr": "fakes caught", "n": "videos"})
+    assert shown.columns.tolist() == ["val auc", "videos", "who"] and shown.index.tolist() == ["fakes caught", "x y"]
+    assert shown.to_numpy().tolist() == [["0.123", 3, "a_b"], ["–", 4, "–"]]

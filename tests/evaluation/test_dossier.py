@@ -21,9 +21,10 @@ def test_an_evaluation_is_whole_and_the_same_each_time(cached, tmp_path):
     assert shares[-1] == 1 and shares == sorted(shares)
     facts = first.facts
     assert facts["leak"]["ok"] is True and not first.leaks and facts["video"]["n"] == 48
-    assert (
-        facts["checkpoint"]["sha256"] == "0" * 64 and facts["checkpoint"]["calibration"]["clip"]["temperature"] == 0.5
-    )
+    assert facts["checkpoint"]["sha256"] == "0" * 64 and facts["checkpoint"]["calibration"]["clip"] == {
+        "scale": 2.0,
+        "bias": 0.0,
+    }
     assert {"python", "torch"} <= set(facts["versions"]) and facts["seed"] == 0 and len(facts["data"]["sha256"]) == 64
     assert [row["path"] for row in facts["verdicts"]] == sorted(row["path"] for row in facts["verdicts"])
     assert {row["verdict"] for row in facts["verdicts"]} == {"REAL", "FAKE", "UNDECIDED"}

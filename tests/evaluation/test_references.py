@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from makers.score_tables import detector_of
 
 from spotterlib.evaluation import evaluate, side_by_side
@@ -24,4 +25,19 @@ def test_evaluations_stand_side_by_side(cached):
     assert table["test_set"].tolist()[:4] == ["made", "made", "Celeb-DF v2", "Celeb-DF v2"]
     assert table["level"].tolist()[:2] == ["video", "frame"] and (table["training_data"][:4] == "nothing at all").all()
     assert table.loc[0, "number"] == one["video"]["auc"] and table.loc[0, "low"] < table.loc[0, "high"]
-    assert len(table) == 4 + len(load_published()) and len(side_by_side([one], published=False)) == 2
+    assert len(side_by_side([one, other], published=False)) == 4
+
+
+def test_figures_on_ones_own_clips_stand_above_nobody_elses(cached):
+    """An AUC of 1.000 on ten clips once stood above what others reached on Celeb-DF."""
+    assert len(side_by_side([evaluate(detector_of(), cached, draws=5).facts])) == 2
+
+
+@pytest.mark.parametrize("dataset, name", [("Celeb-DF v2", "Celeb-DF v2"), ("FaceForensics++", "FaceForensics++ c23")])
+def test_published_figures_are_those_of_the_same_data_set_and_level(cached, dataset, name):
+    found = side_by_side([evaluate(detector_of(), cached.assign(dataset=dataset), draws=5).facts])
+    others = load_published().query("test_set == @name")
+    assert found["model"].tolist()[2:] == others["model"].tolist() and len(others) >= 7
+    poor = cached.assign(dataset=dataset, compression=["c23", "c40"] * (len(cached) // 2))
+    left = side_by_side([evaluate(detector_of(), poor, draws=5).facts])
+    assert (len(left) > 2) == (dataset == name), "two compressions together are not the published one"

@@ -30,12 +30,17 @@ def test_the_report_stands_alone_and_escapes(cached, tmp_path):
         "Frame level",
         "Swap",
         "c23",
-        "temperature 0.50",
+        "scale, 2.00",
+        "+0.00",
         "0" * 64,
-        "DeepfakeBench",
+        "Nobody has published a figure on these videos",
         "no face: 1",
     ):
-        assert wanted in text
+        assert wanted in " ".join(text.split())
+    assert "temperature" not in text and "DeepfakeBench" not in text
+    known = evaluate(detector_of(), cached.assign(dataset="Celeb-DF v2"), draws=5)
+    page = evaluation_page(known, draw_figures(known), None, "")
+    assert "DeepfakeBench" in page and "Nobody has published" not in page
 
 
 def test_the_report_has_the_same_elements_whatever_its_names_are(cached):

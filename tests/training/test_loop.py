@@ -168,7 +168,7 @@ def test_a_start_may_be_a_checkpoint_or_nothing_else(tiny, tmp_path):
     run(tmp_path / "second", once, start=start)
     facts = json.loads((tmp_path / "second" / "best.json").read_text())["training"]
     assert facts["start"] == "best.safetensors" and facts["start_sha256"] == file_sha256(start)
-    net = loop._begin(start)[0]
+    net = loop.begin(start)[0]
     kept = read_tensors(start)
     assert all(torch.equal(value.float(), kept[key].float()) for key, value in net.state_dict().items())
     start.write_bytes(start.read_bytes()[:1000])

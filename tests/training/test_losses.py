@@ -57,7 +57,7 @@ def test_class_weights_balance_what_will_come():
 def test_masked_frames_do_not_reach_the_loss():
     torch.manual_seed(0)
     net, weights = Tiny().eval(), torch.ones(2)
-    accelerator = loop._accelerator(QUICK, "cpu")
+    accelerator = loop.make_accelerator(QUICK, "cpu")
     batch = {
         "frames": torch.randint(0, 256, (2, 3, 3, 224, 224), dtype=torch.uint8), "label": torch.tensor([0, 1]),
         "valid": torch.tensor([[True, True, False], [True, False, False]]),

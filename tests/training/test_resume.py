@@ -72,7 +72,7 @@ def test_more_epochs_go_on_where_a_run_ended(tiny, tmp_path):
 
 def test_another_run_is_not_taken_for_this_one(tiny, tmp_path):
     run(tmp_path)
-    with pytest.raises(NotReadyError, match="lr differ"):
+    with pytest.raises(NotReadyError, match=r"lr differ.*`run` in notebook 03"):
         run(tmp_path, dataclasses.replace(QUICK, lr=1e-4))
     with pytest.raises(NotReadyError, match="train data differ"):
         run(tmp_path, train=faces(5))
