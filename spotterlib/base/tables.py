@@ -84,7 +84,7 @@ def read_table(path: str | os.PathLike[str], **how: Any) -> pd.DataFrame:
 
 def readable(table: pd.DataFrame, names: dict[str, str] | None = None, digits: int = 3) -> pd.DataFrame:
     """A table for people: columns and rows called as `names` says, "_" as a blank in the others; numbers with so many
-    digits after the point, whole ones without; "–" where there is none."""
+    digits after the point, whole ones without, a pair as an interval; "–" where there is none."""
     said = names or {}
 
     def title(name: object) -> object:
@@ -93,6 +93,8 @@ def readable(table: pd.DataFrame, names: dict[str, str] | None = None, digits: i
     def cell(value: Any) -> Any:
         if value is None or (isinstance(value, float) and math.isnan(value)):
             return "–"
+        if isinstance(value, list | tuple) and len(value) == 2:
+            return " to ".join(str(cell(end)) for end in value)
         if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
             return f"{value:.{digits}f}"
         return value
