@@ -50,13 +50,8 @@ def test_who_reads_it_with_pandas_finds_the_files(tmp_path):
 
 
 def test_a_table_for_people_has_no_nan_and_plain_names():
-    table = pd.DataFrame(
-        {"val_auc": [0.12345, None], "n": [3, 4], "who": ["a_b", None], "ends": [(0.5, 0.75), None]},
-        index=["tpr", "x_y"],
-    )
-    shown = readable(table, {"tpr": "fakes caught", "n": "videos"})
-    assert shown.columns.tolist() == ["val auc", "videos", "who", "ends"] and shown.index.tolist() == [
-        "fakes caught",
-        "x y",
-    ]
+    cells = {"val_auc": [0.12345, None], "n": [3, 4], "who": ["a_b", None], "ends": [(0.5, 0.75), None]}
+    shown = readable(pd.DataFrame(cells, index=["tpr", "x_y"]), {"tpr": "fakes caught", "n": "videos"})
+    assert shown.columns.tolist() == ["val auc", "videos", "who", "ends"]
+    assert shown.index.tolist() == ["fakes caught", "x y"]
     assert shown.to_numpy().tolist() == [["0.123", 3, "a_b", "0.500 to 0.750"], ["–", 4, "–", "–"]]

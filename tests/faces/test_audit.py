@@ -45,7 +45,8 @@ def test_the_planted_person_is_found_and_nobody_else(split):
     assert {line.ids, line.other_ids} == {"p02", "stranger"} and {line.split, line.other_split} == {"train", "test"}
     assert line.distance < 0.36 and audit.verdict.startswith("1 pair of names")
     assert [crop.shape for crop in audit.faces[0]] == [(224, 224, 3)] * 2
-    assert len(plot_face_pairs(audit).axes) == 2
+    figure = plot_face_pairs(audit)
+    assert len(figure.axes) == 2 and figure.get_suptitle().startswith("1 pair of names")
 
 
 def test_one_name_and_one_side_are_no_match(split):
