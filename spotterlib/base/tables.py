@@ -100,4 +100,5 @@ def readable(table: pd.DataFrame, names: dict[str, str] | None = None, digits: i
         return value
 
     cells = {title(name): [cell(value) for value in table[name]] for name in table}
-    return pd.DataFrame(cells, index=[title(name) for name in table.index], dtype=object)
+    index = pd.Index([title(name) for name in table.index], name=table.index.name)
+    return pd.DataFrame(cells, index, dtype=object)
