@@ -119,7 +119,7 @@ def summarise(out: Path) -> None:
             "Scan",
             "One video: a verdict, a score for every frame, and what the network looked at.",
             "cards/scan.png",
-            keep_picture(out / "00_scan_a_video.ipynb", "contact_sheet(", out / "cards" / "scan.png")
+            keep_picture(out / "00_scan_a_video.ipynb", "sheet", out / "cards" / "scan.png")
             or "The most telling frames of the scanned video, each beside its heatmap",
             [("How it was scanned", "00_scan_a_video.html")],
         ),

@@ -24,7 +24,8 @@ A data set, in this order:
     fit(TrainConfig(), train, val, "runs/me")   yields a record an epoch
     evaluate(detector, cached)                  figures with intervals; save_evaluation keeps them
 
-`make_samples` makes clips of people who do not exist, to try all that on. A mistake that can be mended is a
+`make_samples` makes clips of people who do not exist, to try all that on; `make_fakes("phone_videos", "my_videos")`
+makes the fakes to a folder of real videos. A mistake that can be mended is a
 `SpotterError` that says how. What is done is logged under "spotterlib", where nobody hears it unless `logging` is set
 up. `dir(spotterlib)` has every public name, and `help(spotterlib.scan_video)` says what goes in and what comes out.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,11 @@ def _describe(output: Any, words: str, name: str) -> None:
     data = output.get("data", {})
     if _WIDGET in data:
         output["data"] = {"text/html": _ASLEEP.format(name=name)}
-    for kind in ("image/png", "image/jpeg"):
-        if kind in data and not output.metadata.get(kind, {}).get("alt"):
-            output.metadata[kind] = {**output.metadata.get(kind, {}), "alt": words}
+        return
+    kind = next((kind for kind in ("image/png", "image/jpeg") if kind in data and "text/html" not in data), None)
+    if kind:  # nbconvert's own template passes the words of a picture over
+        said, code = escape(output.metadata.get(kind, {}).get("alt") or words), "".join(data[kind].split())
+        output["data"] = {"text/html": f'<img alt="{said}" src="data:{kind};base64,{code}" style="max-width: 100%">'}
 
 
 def _first_sentence(text: str) -> str:

@@ -15,7 +15,7 @@ from makers.score_tables import both_parts, detector_of
 from spotterlib.base import make_figure
 from spotterlib.evaluation import evaluate, measure, report_page
 from spotterlib.evidence import export_page, fill_page, markup, page
-from spotterlib.notebook import runner, write_index
+from spotterlib.notebook import Card, index, write_index
 
 NAME = "<script>alert(1)<%2fscript>\"'&amp; $name ${name} {{ 7 * 7 }}{% endblock %}{# é"
 WORD = "zyxwv"
@@ -68,7 +68,8 @@ def evaluated(monkeypatch, name):
 def indexed(folder, name):
     """The index of a folder."""
     links = [(name, f"{name}.mp4"), (name, f"{name}.html")]
-    return write_index(folder, name, links, name, [name, "b"], [[name, "1"]], name).read_text("utf-8")
+    cards = [Card(name, name, f"{name}.png", name, links)]
+    return write_index(folder, name, links, name, [name, "b"], [[name, "1"]], name, cards).read_text("utf-8")
 
 
 @pytest.fixture(params=["player.html", "evaluation.html", "index.html"])
@@ -95,7 +96,7 @@ def test_a_name_is_text_and_all_of_it_is_there(made):
 def test_a_missing_value_is_an_error(made, monkeypatch):
     template, write = made
     filled = {}
-    for file in (page, report_page, runner):
+    for file in (page, report_page, index):
         monkeypatch.setattr(file, "fill_page", lambda name, /, **values: filled.update({name: values}) or "")
     write(WORD)
     values = filled[template]
