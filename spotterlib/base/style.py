@@ -58,7 +58,8 @@ class _Figure(Figure):
 
 def words_of(figure: Figure) -> str:
     """What a figure says, for whoever cannot see it: its title, or those of its panels."""
-    titles = [figure.get_suptitle()] if figure.get_suptitle() else [axes.get_title(loc="left") for axes in figure.axes]
+    places = [(axes, place) for axes in figure.axes for place in ("left", "center", "right")]
+    titles = [figure.get_suptitle()] if figure.get_suptitle() else [axes.get_title(loc=at) for axes, at in places]
     return " ".join("; ".join(title for title in titles if title).replace(r"\$", "$").split())
 
 
