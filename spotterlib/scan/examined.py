@@ -44,7 +44,8 @@ def examined_now(detector: Detector, **settings: object) -> Examined:
 def machine(device: str) -> dict[str, str]:
     """What digits may depend on: versions, system, processor and device. No name of a person or a host."""
     found = {key: value for key, value in versions().items() if key != "spotterlib"}
-    return found | {"system": f"{platform.uname().system} {platform.machine()}", "processor": _processor(), "device": device}
+    system = platform.uname()
+    return found | {"system": f"{system.system} {system.machine}", "processor": _processor(), "device": device}
 
 
 def _processor() -> str:
