@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -24,14 +23,3 @@ def rows(manifest: Manifest) -> pd.DataFrame:
 
 def problems(manifest: Manifest) -> dict[str, str]:
     return dict(manifest.report.itertuples(index=False))
-
-
-def plant(root: Path, clip: Path, paths: list[str], texts: dict[str, str] | None = None) -> Path:
-    """A tree of hard links to one clip, and of text files."""
-    for path in paths:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        os.link(clip, root / path)
-    for path, text in (texts or {}).items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
-    return root

@@ -3,19 +3,67 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
+import numpy as np
+import papermill
 import pytest
-from makers.trees import plant
+from jupyter_client.manager import KernelManager
+from makers.face_clips import moving, stage, write_clip
 
 from spotterlib.base import read_json
 from spotterlib.data import Manifest
 from spotterlib.faces import load_cache_table
+from spotterlib.notebook import read_records
+from spotterlib.notebook.runner import find_notebook, notebook_parameters
 
+FRAMES = 9
 PAIRS = [("000", "001"), ("002", "003"), ("004", "005")]
 BOTH_WAYS = [f"{a}_{b}" for pair in PAIRS for a, b in (pair, pair[::-1])]
 ALONE = [f"{a}_{b}" for a, b in PAIRS]
 PEOPLE = [name for pair in PAIRS for name in pair]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory) -> Path:
+    """One person who does not exist, small and short."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    person = moving("p01", np.arange(FRAMES) / 12, height=96)
+    return write_clip(path, stage((112, 104), FRAMES, (person, np.full((FRAMES, 2), 4.0))))
+
+
+@pytest.fixture(scope="module")
+def headless():
+    """Run a notebook by papermill, all of them in one kernel (starting one takes longer than the notebook)."""
+    manager = KernelManager(kernel_name="python3", transport="ipc")
+    manager.start_kernel()
+    client = manager.blocking_client()
+    client.start_channels()
+    client.wait_for_ready(timeout=480)
+
+    def run(name: str, out: Path, **parameters) -> dict:
+        assert set(parameters) <= set(notebook_parameters(name))
+        client.execute_interactive("%reset -f", silent=True, timeout=480)
+        papermill.execute_notebook(
+            find_notebook(name), out, parameters, progress_bar=False, km=manager, execution_timeout=900
+        )
+        return read_records(out)
+
+    yield run
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def plant(root: Path, clip: Path, paths: list[str], texts: dict[str, str] | None = None) -> Path:
+    """A tree of hard links to one clip, and of text files."""
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        os.link(clip, root / path)
+    for path, text in (texts or {}).items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    return root
 
 
 def official_faceforensics(root, clip):
