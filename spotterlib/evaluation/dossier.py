@@ -82,11 +82,10 @@ def find_mistakes(evaluation: Evaluation, count: int = 6) -> list[dict[str, Any]
     for row in surest_mistakes(evaluation.facts)[:count]:
         file = files[row["dataset"], row["path"]]
         face = score_faces(evaluation.detector, read_cache(file, grid_only=True))[0]
-        scale = float(face.heatmaps.max()) or 1.0
         rows = telling_frames(face, _FRAMES)
         p = probability_text(row["probability"], "p")
         caption = f"{row['path']}: {TRUTH[row['label']].lower()}, called {row['verdict']}, {p}"
-        heats = [overlay_heatmap(face.clip.frames[at], face.heatmaps[at], scale) for at in rows]
+        heats = [overlay_heatmap(face.clip.frames[at], face.heatmaps[at], 1.0) for at in rows]
         found.append(row | {"caption": caption, "faces": [face.clip.frames[at] for at in rows], "heats": heats})
     return found
 

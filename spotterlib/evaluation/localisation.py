@@ -13,10 +13,10 @@ import torch
 
 from ..evidence import upsample_heatmap
 from ..faces import CROP, PADDING, crop_face, find_faces
-from ..fakes import Camera, Carrier, draw_blend, draw_camera, film, self_blend
+from ..fakes import Camera, Carrier, draw_blend, draw_camera, film, film_points, self_blend
 from ..metrics import bootstrap_interval
 from ..model import FEATURES, Detector, SpotterNet, normalise
-from ..scan import explain_clips
+from ..scan import ZONE_GRID, crop_points, explain_clips, shown_heat, zone_map, zone_shares
 from ..video import read_frames
 
 SMALL, LARGE = 0.15, 0.40
@@ -31,21 +31,26 @@ LEVELS = np.linspace(0.05, 0.95, 19)
 SHARES = np.array([0.0, 0.1, 0.25, 0.5, 0.75, 1.0])
 """Shares of the cells, or of the frames, that are taken away or put back."""
 
-MAPS, BASELINES = ("heat", "steady", "frame"), ("random", "centre")
-"""The map that is shown, the same averaged over its clip, and that of the frame head alone; and two baselines that any
-honest map must beat: the same net with weights drawn anew, and a centred Gaussian."""
+MAPS, BASELINES = ("heat", "raw", "frame"), ("random", "centre")
+"""The map that is shown, the raw one of each frame, and that of the frame head alone; and two baselines that any honest
+map must beat: the same net with weights drawn anew, and a centred Gaussian."""
 
-_GRID = 56  # px: the side at which heat and mask are compared, 8 for each of the 7 × 7 cells
+FORGED = 1 / 3
+"""The share of a zone that must be forged for it to be named rightly."""
+
+_GRID = ZONE_GRID  # px: the side at which heat and mask are compared, 8 for each of the 7 × 7 cells
 
 
 @dataclass(frozen=True)
 class Case:
     """A fake with its truth: frames uint8 RGB (T, 224, 224, 3), valid bool (T,), masks bool (T, 56, 56), True where the
-    crop is forged; group: whose face it is, for people stand or fall together; kind: how it was forged."""
+    crop is forged; points float (T, 5, 2): eyes, nose and corners of the mouth as shares of the crop's sides, NaN where
+    one is not in it; group: whose face it is, for people stand or fall together; kind: how it was forged."""
 
     frames: np.ndarray
     valid: np.ndarray
     masks: np.ndarray
+    points: np.ndarray
     group: str
     kind: str
 
@@ -58,7 +63,8 @@ def blended_case(carrier: Carrier, group: str, region: str, rng: np.random.Gener
     grey = np.repeat((255 * masks / max(float(masks.max()), 1e-6)).astype(np.uint8)[..., None], 3, axis=3)
     place = {name: getattr(camera, name) for name in ("flip", "roll", "side", "shift", "zoom", "cut")}
     drawn = film(carrier, Camera(**place), grey)  # what moves a pixel, and nothing that changes its value
-    return Case(film(carrier, camera, fakes), carrier.valid, _forged(drawn), group, region)
+    points = film_points(carrier, camera)
+    return Case(film(carrier, camera, fakes), carrier.valid, _forged(drawn), points, group, region)
 
 
 def filmed_case(
@@ -73,7 +79,7 @@ def filmed_case(
     drawn = np.zeros((len(track.frames), CROP, CROP, 3), np.uint8)
     for row in np.flatnonzero(track.valid):
         drawn[row] = crop_face(truth[int(track.frames[row])], track.boxes[row])
-    return Case(clip.frames, clip.valid, _forged(drawn), group, kind)
+    return Case(clip.frames, clip.valid, _forged(drawn), crop_points(track.landmarks, track.boxes), group, kind)
 
 
 def randomised(detector: Detector, frames: np.ndarray, seed: int = 0) -> Detector:
@@ -106,15 +112,19 @@ def measure_case(detector: Detector, random: Detector, case: Case) -> dict[str, 
 
     The maps are made of all frames; every second one with a face and a mask is scored (neighbours are alike).
     """
-    logits, _, heat = explain_clips(detector, case.frames[None], case.valid[None])
+    logits, each, raw = explain_clips(detector, case.frames[None], case.valid[None])
+    heat = shown_heat(raw[0], detector.calibrated(each[0], "frame"))
     frame = explain_clips(detector, case.frames[None, ::2], case.valid[None, ::2], target="frame")[2][0]
-    drawn = explain_clips(random, case.frames[None, ::2], case.valid[None, ::2])[2][0]
+    drawn = explain_clips(random, case.frames[None], case.valid[None])[2][0]
+    drawn = shown_heat(drawn, np.where(case.valid, 1.0, np.nan))  # its scores mean nothing: shown at full strength
     seen = case.valid[::2] & case.masks[::2].any((1, 2))
-    masks = case.masks[::2][seen]
-    maps = {"heat": heat[0, ::2][seen], "frame": frame[seen], "random": drawn[seen]}
-    maps["steady"] = np.repeat(heat[0][case.valid].mean(0)[None], len(masks), axis=0)
+    masks, points = case.masks[::2][seen], case.points[::2][seen]
+    maps = {"heat": heat[::2][seen], "raw": raw[0, ::2][seen], "frame": frame[seen], "random": drawn[::2][seen]}
     maps["centre"] = np.repeat(centred()[None], len(masks), axis=0)
-    scores = {name: point_scores(maps[name], masks) for name in MAPS + BASELINES}
+    scores = {
+        name: point_scores(maps[name], masks) | {"zone": zone_hit(maps[name], masks, points)}
+        for name in MAPS + BASELINES
+    }
     row = {"group": case.group, "kind": case.kind, "area": scores["heat"]["area"]}
     return row | {"probability": float(detector.calibrated(logits, "clip")[0])} | scores
 
@@ -137,6 +147,18 @@ def point_scores(heat: np.ndarray, masks: np.ndarray) -> dict[str, Any]:
     return {"hit": float(hit.mean()), "energy": energy, "area": float(inside.mean()), "iou": np.array(iou)}
 
 
+def zone_hit(heat: np.ndarray, masks: np.ndarray, points: np.ndarray) -> float:
+    """The share of frames in which the zone that holds most of the heat is forged in at least `FORGED` of its cells.
+
+    heat: float (T, 7, 7) ≥ 0; masks: bool (T, 56, 56); points: (T, 5, 2) as `Case` has them. No heat is a miss.
+    """
+    hits = []
+    for shares, mask, five in zip(zone_shares(heat, points), masks, points, strict=True):
+        named = np.isfinite(shares).all() and bool(mask[zone_map(five) == shares.argmax()].mean() >= FORGED)
+        hits.append(named)
+    return float(np.mean(hits))
+
+
 def removal_curves(detector: Detector, case: Case, seed: int = 0) -> dict[str, np.ndarray]:
     """P(fake) (6,) as `SHARES` of a clip are taken away or put back, the hottest first: deletion and insertion curves.
 
@@ -146,7 +168,8 @@ def removal_curves(detector: Detector, case: Case, seed: int = 0) -> dict[str, n
     """
     frames, valid = case.frames[::2], case.valid[::2]
     rng = np.random.default_rng(seed)
-    heat = explain_clips(detector, frames[None], valid[None])[2][0]
+    _, each, raw = explain_clips(detector, frames[None], valid[None])
+    heat = shown_heat(raw[0], detector.calibrated(each[0], "frame"))
     there = np.flatnonzero(valid)
     blurred = np.stack([cv2.GaussianBlur(frame, (0, 0), 12) for frame in frames])
     curves: dict[str, np.ndarray] = {}
@@ -192,7 +215,7 @@ def size_of(area: float) -> str:
 def summarise(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The figures of measured fakes of one size, ready for JSON.
 
-    clips, people, area; for every map the means of hit, energy and iou (at its own best level, which is named); under
+    clips, people, area; for every map the means of hit, energy, zone and iou (at its own best level, which is named); under
     "heat over random", "heat over centre" and so on the difference of each, with its 95 % interval from a bootstrap
     over people, as [value, low, high], the bounds None under ten people.
     """
@@ -203,7 +226,7 @@ def summarise(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     for name in MAPS + BASELINES:
         overlap = np.array([row[name]["iou"] for row in rows])
         best = int(overlap.mean(0).argmax())
-        each[name] = {kind: np.array([row[name][kind] for row in rows]) for kind in ("hit", "energy")}
+        each[name] = {kind: np.array([row[name][kind] for row in rows]) for kind in ("hit", "energy", "zone")}
         each[name]["iou"] = overlap[:, best]
         found[name] = {kind: float(values.mean()) for kind, values in each[name].items()} | {
             "level": float(LEVELS[best])
@@ -211,7 +234,8 @@ def summarise(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     for name in MAPS:
         for base in BASELINES:
             found[f"{name} over {base}"] = {
-                kind: _with_interval(each[name][kind] - each[base][kind], groups) for kind in ("hit", "energy", "iou")
+                kind: _with_interval(each[name][kind] - each[base][kind], groups)
+                for kind in ("hit", "energy", "iou", "zone")
             }
     return found
 

@@ -15,7 +15,7 @@ from ..base import VideoError, output_path, own_name
 from ..metrics import verdict_text
 from ..video import RESULT, fitted, iterate_frames, write_video
 from . import draw
-from .heat import CELLS, OPACITY, THRESHOLD, artifact_share, paint_heat
+from .heat import CELLS, OPACITY, THRESHOLD, paint_heat, red_share
 from .strip import Strip, fields_of, lay_out_strip
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _draw(
             said = f"{number + 1} {verdict_text(one.label, one.probability)}"
             draw.put_tag(picture, said, corners[0], corners[1], caption.size, draw.VERDICTS[one.label])
         if number == 0:
-            share = artifact_share(heat, report.heatmap_scale)
+            share = red_share(heat, report.heatmap_scale)
     at = (time + draw.end_of(report.times) / max(len(report.times), 1) / 2) / draw.end_of(report.times)
     draw.put_mark(strip[: caption.timeline], at)
     for text, (x, y) in zip(fields_of(report, index, state, share)[1:], caption.spots[1:], strict=True):
@@ -131,7 +131,7 @@ def _draw(
 
 @dataclass(frozen=True)
 class Evidence:
-    """One face at N moments. boxes: float (N, 4) px, NaN where not seen; heatmaps: float32 (N, 7, 7) raw, 0 where not
+    """One face at N moments. boxes: float (N, 4) px, NaN where not seen; heatmaps: float32 (N, 7, 7), 0 where not
     seen; seen: bool (N,); examined: bool (N,), False between the windows that were looked at."""
 
     boxes: np.ndarray

@@ -13,10 +13,15 @@ from ..base import ArgumentError
 OPACITY, THRESHOLD = 0.6, 0.15
 """How red full heat is, and the share of the scale under which nothing is painted."""
 
+HOT = 0.5
+"""The share of the scale from which on a cell is outlined, and counts as red (`red_share`)."""
+
 CELLS = 22
 """Cells of a grid across a crop of 224 px, about 10 px each."""
 
 HEAT = (232, 24, 24)
+RIM, LINE = (16, 18, 22), (255, 255, 255)
+"""The outline of the hottest cells, seen without a sense of colour and in print: dark outside, white inside."""
 
 
 def overlay_heatmap(
@@ -31,11 +36,11 @@ def overlay_heatmap(
 ) -> np.ndarray:
     """Paint a heatmap in red inside the box it was computed from; the image given is left as it was.
 
-    image: uint8 RGB (H, W, 3); heatmap: float (h, w), raw values ≥ 0; scale: the raw value drawn as full red, one for
-    a whole report; box: x0, y0, x1, y1 px, may reach past the frame (None: the whole image); opacity: 0 … 1 at full
+    image: uint8 RGB (H, W, 3); heatmap: float (h, w), values ≥ 0; scale: the value drawn as full red, that of the
+    report; box: x0, y0, x1, y1 px, may reach past the frame (None: the whole image); opacity: 0 … 1 at full
     red, in proportion below it; threshold: share of `scale` under which nothing is painted; style: "grid" (flat cells
-    of about `cell` px) or "smooth". Returns uint8 RGB (H, W, 3). Raises `ArgumentError` for a scale
-    ≤ 0 or another style.
+    of about `cell` px) or "smooth". Cells at or above `HOT` of the scale are outlined in either style, unless opacity
+    is 0. Returns uint8 RGB (H, W, 3). Raises `ArgumentError` for a scale ≤ 0 or another style.
     """
     copy = np.array(image, dtype=np.uint8, order="C")
     height, width = copy.shape[:2]
@@ -49,13 +54,13 @@ def upsample_heatmap(heatmap: np.ndarray, size: int | tuple[int, int]) -> np.nda
     return cv2.resize(np.ascontiguousarray(heatmap, dtype=np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR)
 
 
-def artifact_share(heatmap: np.ndarray, scale: float, threshold: float = THRESHOLD) -> float:
-    """Percent (0 … 100) of the face's cells that are painted: heat above 0 and at or above `threshold` of `scale`.
+def red_share(heatmap: np.ndarray, scale: float) -> float:
+    """Percent (0 … 100) of the face's crop that is red: cells at or above `HOT` of the scale, those that are outlined.
 
-    heatmap: float (h, w); scale > 0. The cells are the 22 × 22 of a crop, however large the face is in its picture.
+    heatmap: float (h, w); scale > 0. The cells are the 22 × 22 of a crop, however large the face is in its picture. No
+    setting of a player changes it, and a frame with a score below `HOT` has none.
     """
-    cells = upsample_heatmap(heatmap, CELLS)
-    return float(100 * np.mean((cells > 0) & (cells >= threshold * scale)))
+    return float(100 * np.mean(upsample_heatmap(heatmap, CELLS) >= HOT * scale))
 
 
 def paint_heat(
@@ -84,26 +89,46 @@ def paint_heat(
         return
     across, down = (xs + 0.5 - x0) / (x1 - x0), (ys + 0.5 - y0) / (y1 - y0)
     part = picture.reshape(height, -1)[ys[0] : ys[-1] + 1, 3 * xs[0] : 3 * xs[-1] + 3]
-    if style == "smooth":
-        rows, columns = heatmap.shape
-        values = _sampled(np.ascontiguousarray(heatmap, np.float32), across * columns - 0.5, down * rows - 0.5)
-        weights = np.repeat(_weights(values, scale, opacity, threshold), 3, axis=1)
-        for top in range(0, len(ys), 32):  # by the band: it stays in the processor's cache
-            _redden(part[top : top + 32], weights[top : top + 32])
-        return
     columns, rows = max(1, round((x1 - x0) / cell)), max(1, round((y1 - y0) / cell))
     at_x = np.minimum((across * columns).astype(int), columns - 1)
     at_y = np.minimum((down * rows).astype(int), rows - 1)
-    weights = _weights(upsample_heatmap(heatmap, (rows, columns)), scale, opacity, threshold)
-    seam = np.repeat(np.diff(at_x, prepend=-1) > 0, 3)  # a fainter line between cells: the grid shows on any skin
-    for row in np.unique(at_y):
-        if not weights[row].any():
-            continue
-        first, stop = np.searchsorted(at_y, [row, row + 1])
-        full = np.repeat(weights[row][at_x], 3)
-        _redden(part[first : first + 1], full * 5 // 8)
-        full[seam] = full[seam] * 5 // 8
-        _redden(part[first + 1 : stop], full)
+    cells = upsample_heatmap(heatmap, (rows, columns))
+    if style == "smooth":
+        high, wide = heatmap.shape
+        values = _sampled(np.ascontiguousarray(heatmap, np.float32), across * wide - 0.5, down * high - 0.5)
+        weights = np.repeat(_weights(values, scale, opacity, threshold), 3, axis=1)
+        for top in range(0, len(ys), 32):  # by the band: it stays in the processor's cache
+            _redden(part[top : top + 32], weights[top : top + 32])
+    else:
+        weights = _weights(cells, scale, opacity, threshold)
+        seam = np.repeat(np.diff(at_x, prepend=-1) > 0, 3)  # a fainter line between cells: the grid shows on any skin
+        for row in np.unique(at_y):
+            if not weights[row].any():
+                continue
+            first, stop = np.searchsorted(at_y, [row, row + 1])
+            full = np.repeat(weights[row][at_x], 3)
+            _redden(part[first : first + 1], full * 5 // 8)
+            full[seam] = full[seam] * 5 // 8
+            _redden(part[first + 1 : stop], full)
+    hot = cells >= HOT * scale
+    if opacity > 0 and hot.any():
+        _outline(part.reshape(len(ys), len(xs), 3), hot[at_y][:, at_x], max(1, round(cell / 12)))
+
+
+def _outline(part: np.ndarray, hot: np.ndarray, thick: int) -> None:
+    """Outline, just inside, the pixels that are hot, bool (h, w): `thick` px dark, and as many white; in place."""
+    cores = [
+        cv2.erode(
+            hot.astype(np.uint8),
+            cv2.getStructuringElement(cv2.MORPH_CROSS, (2 * reach + 1, 2 * reach + 1)),
+            borderType=cv2.BORDER_CONSTANT,
+            borderValue=0,
+        )
+        > 0
+        for reach in (thick, 2 * thick)
+    ]
+    part[hot & ~cores[1]] = LINE
+    part[hot & ~cores[0]] = RIM
 
 
 def _sampled(heatmap: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:

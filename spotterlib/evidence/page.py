@@ -12,10 +12,11 @@ from ..base import atomic_path, output_path
 from ..metrics import probability_text, verdict_text
 from ..scan import facts_of
 from . import draw
+from .heat import red_share
 from .markup import data_address, figure_text, fill_page
 from .scenes import portrait_of, scene_boxes
-from .sheet import contact_sheet
-from .words import LIMITS, certainty, describe, heat_note, video_name
+from .sheet import contact_sheet, telling
+from .words import LIMITS, certainty, describe, heat_note, heat_words, video_name
 
 if TYPE_CHECKING:
     from ..scan import ScanReport
@@ -57,6 +58,7 @@ def _page(report: ScanReport) -> str:
         segments=_segments(report),
         examined=facts_of(report),
         people=[_person(report, number) for number in range(len(report.faces))],
+        sheet_title=_sheet_title(report),
         sheet=data_address(draw.encode_jpeg(contact_sheet(report))),
         narrow=data_address(draw.encode_jpeg(contact_sheet(report, width=PHONE))),
         described=describe(report),
@@ -66,6 +68,14 @@ def _page(report: ScanReport) -> str:
         limits=LIMITS,
         data={"end": end, "faces": faces, "scenes": _scenes(report, faces)},
     )
+
+
+def _sheet_title(report: ScanReport) -> str:
+    """What the contact sheet shows."""
+    if not report.faces:
+        return "Frames of the video" if not report.still else "The picture"
+    scored = np.isfinite(report.faces[0].frame_scores).any()
+    return "The face" if report.still else "Most telling frames" if scored else "Frames with the face"
 
 
 def _person(report: ScanReport, number: int) -> dict[str, Any]:
@@ -97,12 +107,14 @@ def _scenes(report: ScanReport, faces: list[dict[str, Any]]) -> dict[str, Any]:
 def _face_data(report: ScanReport, number: int, budget: int, end: float) -> dict[str, Any]:
     """What the player's script reads of a face: its kept frames, its segments, and its scores for the strip."""
     face, scale, frames = report.faces[number], report.heatmap_scale, []
-    for row in draw.kept_rows(face, budget):
+    rows, where = draw.kept_rows(face, budget), heat_words(face, scale)
+    for row in rows:
         kept: dict[str, Any] = {"i": int(face.track.frames[row]), "t": round(float(face.track.times[row]), 3)}
         if face.track.valid[row]:
             score, heat = face.frame_scores[row], face.heatmaps[row]
             kept["s"] = round(float(score), 6) if np.isfinite(score) else None
             kept["said"] = probability_text(score)
+            kept["red"], kept["on"] = f"{red_share(heat, scale):.0f} % of the crop", where[row] or "–"
             kept["h"] = np.round(255 * np.clip(heat / scale, 0, 1)).astype(int).ravel().tolist()
             kept["img"] = data_address(draw.encode_jpeg(face.clip.frames[row]))
         frames.append(kept)
@@ -117,6 +129,7 @@ def _face_data(report: ScanReport, number: int, budget: int, end: float) -> dict
     verdict = {"verdict": verdict_text(face.label, face.probability), "reason": face.reason}
     verdict |= {"color": color, "ink": draw.ink_on(color)}
     shown = {"frames": frames, "segments": segments, "columns": [round(float(value), 3) for value in columns]}
+    shown["first"] = int(np.argmax(np.nan_to_num(telling(face, scale)[rows], nan=-1.0)))
     return verdict | shown
 
 

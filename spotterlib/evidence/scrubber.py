@@ -22,11 +22,11 @@ from ..faces import FRAMES
 from ..metrics import probability_text, verdict_text
 from ..video import picture_kind
 from . import draw
-from .heat import OPACITY, THRESHOLD, artifact_share, overlay_heatmap
+from .heat import OPACITY, THRESHOLD, overlay_heatmap, red_share
 from .markup import data_address, fill_widget
 from .scenes import draw_scene, person_words, portrait_of, scene_boxes
-from .sheet import contact_sheet, face_sheet
-from .words import certainty, describe, heat_note, video_name
+from .sheet import contact_sheet, face_sheet, telling
+from .words import certainty, describe, heat_note, heat_words, video_name
 
 if TYPE_CHECKING:
     from ..faces import FaceClip
@@ -84,6 +84,7 @@ class FrameScrubber:
             top = float(self.faces[0].heatmaps.max(initial=0))
             self.scale, self.end = top if top > 0 else 1.0, draw.end_of(self.faces[0].track.times)
         self.rows = [draw.kept_rows(face, KEPT) for face in self.faces]
+        self.where = [heat_words(face, self.scale) for face in self.faces]
         self.worth = heat_note(self.report.checkpoint if self.report is not None else {})
 
     def _ipython_display_(self) -> None:
@@ -126,7 +127,7 @@ class FrameScrubber:
             return [draw.encode_jpeg(self._picture(face.value, row, *how)) for row in chosen]
 
         def captions() -> list[str]:
-            return [self.caption(face.value, row, threshold.value) for row in self.rows[face.value]]
+            return [self.caption(face.value, row) for row in self.rows[face.value]]
 
         def fill() -> None:
             size = widgets.Layout(width="100%", max_width=f"{SHOWN}px", height="auto")
@@ -135,8 +136,8 @@ class FrameScrubber:
             stack.children = [widgets.VBox(pair) for pair in zip(images, texts, strict=True)]
 
         def repaint(_: Any) -> None:
-            for pair, jpeg, text in zip(stack.children, pictures(), captions(), strict=True):
-                pair.children[0].value, pair.children[1].value = jpeg, text
+            for pair, jpeg in zip(stack.children, pictures(), strict=True):
+                pair.children[0].value = jpeg
 
         def change_face(_: Any) -> None:
             time = self.faces[shown_face[0]].track.times[self.rows[shown_face[0]][slider.value]]
@@ -151,8 +152,8 @@ class FrameScrubber:
         shown_face = [0]
         who = widgets.HTML(self._people(0))
         fill()
-        scores = np.nan_to_num(self.faces[0].frame_scores[self.rows[0]], nan=-1.0)
-        slider.value = play.value = stack.selected_index = int(np.argmax(scores))  # open on the most telling frame
+        worth = np.nan_to_num(telling(self.faces[0], self.scale)[self.rows[0]], nan=-1.0)
+        slider.value = play.value = stack.selected_index = int(np.argmax(worth))  # open on the most telling frame
         widgets.jslink((play, "value"), (slider, "value"))
         widgets.jsdlink((slider, "value"), (stack, "selected_index"))
         for control in (opacity, threshold, style):
@@ -173,8 +174,9 @@ class FrameScrubber:
         if self.report is not None:
             return contact_sheet(self.report), describe(self.report)
         seen = int(self.faces[0].track.valid.sum())
-        words = f"The most telling of {seen} frames with a face, each beside its evidence."
-        return face_sheet(self.faces[0], self.scale, self.worth[0]), words
+        words = f"Of {seen} frames with a face those with the highest scores, each beside its evidence."
+        heat = "the heat that was given, full red the largest of it"
+        return face_sheet(self.faces[0], self.scale, self.worth[0], heat), words
 
     def picture(
         self, face: int, row: int, opacity: float = OPACITY, threshold: float = THRESHOLD, style: str = "grid"
@@ -182,7 +184,7 @@ class FrameScrubber:
         """Crop, crop with evidence, and the timeline below: uint8 RGB (262, 450, 3) of one row of a face's grid."""
         return self._picture(face, row, opacity, threshold, style, self._timeline(face))
 
-    def caption(self, face: int, row: int, threshold: float = THRESHOLD) -> str:
+    def caption(self, face: int, row: int) -> str:
         """What stands below the picture of one row of a face's grid, as HTML."""
         one = self.faces[face]
         score, found = one.frame_scores[row], bool(one.track.valid[row])
@@ -191,7 +193,8 @@ class FrameScrubber:
             "time": f"{one.track.times[row]:.2f} s",
             "score": probability_text(score if found else None),
             "face": "found" if found else "not found",
-            "artifacts": f"{artifact_share(one.heatmaps[row], self.scale, threshold):.0f} %" if found else "–",
+            "red": f"{red_share(one.heatmaps[row], self.scale):.0f} % of the crop" if found else "–",
+            "heat on": self.where[face][row] or "–",
         }
         return fill_widget("caption", fields=fields)
 

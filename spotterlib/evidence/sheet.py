@@ -18,65 +18,71 @@ if TYPE_CHECKING:
 
 GREY = (70, 74, 82)
 
+SHOWN = "red where the picture weighed towards fake, as strong as the frame's own score"
+"""What the heat of a report is."""
+
 
 def contact_sheet(report: ScanReport, count: int = 8, width: int = 1280, face: int = 0) -> np.ndarray:
-    """The most telling frames on one sheet: each face as it was found, beside it the same with its evidence in red.
+    """The most telling frames (`telling_frames`) on one sheet: each face as found, beside it the same with its heat.
 
     count: frames shown at most; width: px; face: which of `report.faces`. Without a face the sheet shows plain frames
     of the video (read again) and says so. Returns uint8 RGB (H, width, 3).
     """
     verdict, label = verdict_text(report.label, report.probability), report.label
     if report.faces:
-        who = "The "
+        who = ""
         if len(report.faces) > 1:  # the verdict on this face alone: nobody is shown under another's
             one = report.faces[face]
-            who = f"Face {face + 1} of {len(report.faces)}, "
+            who = f"Face {face + 1} of {len(report.faces)}. "
             verdict, label = verdict_text(one.label, one.probability), one.label
         worth = heat_note(report.checkpoint)[0]
-        return face_sheet(report.faces[face], report.heatmap_scale, worth, count, width, verdict, label, who)
+        scale = report.heatmap_scale
+        return face_sheet(report.faces[face], scale, worth, SHOWN, count, width, verdict, label, who)
     wanted = np.unique(np.linspace(0, max(len(report.times) - 1, 0), count).round().astype(int))
     found = read_frames(report.video, wanted)
     pictures = [(float(report.times[index]), found[index]) for index in sorted(found)]
     return plain_sheet(pictures, width, verdict, label, "No face was found: these are plain frames of the video.")
 
 
-def telling_frames(face: Any, count: int) -> np.ndarray:
+def telling(face: Any, scale: float = 1.0) -> np.ndarray:
+    """How telling each analysed frame of a face is: float64 (G,), high where score and heat are, NaN without a score.
+
+    scale: the heat drawn as full red. Frames without any heat follow, by their score, behind those with some.
+    """
+    hottest = face.heatmaps.max((1, 2), initial=0) / scale
+    return np.asarray(face.frame_scores, np.float64) * (1e-3 + np.minimum(hottest, 1))
+
+
+def telling_frames(face: Any, count: int, scale: float = 1.0) -> np.ndarray:
     """The most telling analysed frames of a face: int64 (≤ count,) rows of its grid, in time order.
 
-    Highest score first, each apart from those before it in time as far as there are frames enough; without any score,
-    frames spread evenly.
+    Those with the highest score and the most heat, however near in time; without any score, frames spread evenly.
     """
-    times, rows = face.track.times, np.flatnonzero(face.track.valid)
-    scored = rows[np.isfinite(face.frame_scores[rows])]
-    if not len(scored):
+    rows = np.flatnonzero(face.track.valid)
+    worth = telling(face, scale)[rows]
+    if not np.isfinite(worth).any():
         return rows[np.unique(np.linspace(0, max(len(rows) - 1, 0), min(count, len(rows))).round().astype(int))]
-    order = scored[np.argsort(-face.frame_scores[scored], kind="stable")]
-    apart = float(times[scored[-1]] - times[scored[0]]) / max(count, 1)
-    chosen: list[int] = []
-    while len(chosen) < min(count, len(scored)):
-        for row in order.tolist():
-            if len(chosen) < count and row not in chosen and all(abs(times[row] - times[k]) >= apart for k in chosen):
-                chosen.append(row)
-        apart = apart / 2 if apart > 1e-3 else 0.0
-    return np.array(sorted(chosen), np.int64)
+    order = np.argsort(-np.nan_to_num(worth, nan=-1.0), kind="stable")[: min(count, int(np.isfinite(worth).sum()))]
+    return np.sort(rows[order])
 
 
 def face_sheet(
     face: Any,
     scale: float,
     worth: str,
+    heat: str,
     count: int = 8,
     width: int = 1280,
     verdict: str = "",
     label: str = "",
-    who: str = "The ",
+    who: str = "",
 ) -> np.ndarray:
     """Crops of the most telling frames of a face, each beside the same with its evidence: uint8 RGB (H, width, 3).
 
-    worth: how well the heat points, one line of ASCII; verdict and label: what stands on its plate, and which colour
+    worth: how well the heat points, one line of ASCII; heat: what its red is; verdict and label: what stands on its plate, and which colour
     it has ("": no plate); who: how the line about them begins.
     """
-    chosen = telling_frames(face, count)
+    chosen = telling_frames(face, count, scale)
     wide = _frame_sizes(width, max(len(chosen), 1))[3]
     half = (wide - 2) // 2
     cards = []
@@ -86,7 +92,9 @@ def face_sheet(
         pair[:, :half] = pair[:, wide - half :] = crop
         pair[:, wide - half :] = overlay_heatmap(crop, face.heatmaps[row], scale, cell=max(6.0, half / CELLS))
         cards.append((pair, float(face.track.times[row]), float(face.frame_scores[row])))
-    note = f"{who}most telling frames. Left: as found. Right: in red what weighed towards fake, one scale for the clip."
+    found, scored = int(face.track.valid.sum()), np.isfinite(face.frame_scores).any()
+    which = f"{len(chosen)} of {found} frames" + (", those with the highest scores" if scored else "; none has a score")
+    note = f"{who}{which}. Left: as found. Right: {heat}; outlined from half of full red on."
     return _lay_out(cards, width, verdict, label, note, worth)
 
 

@@ -38,7 +38,7 @@ def lay_out_strip(report: ScanReport, shape: tuple[int, int]) -> Strip:
         f"{end:.2f} s",
         "score >0.88",
         "not examined",
-        "artifacts 100%",
+        "red 100%",
     ]
     size = max(11, round(min(height, width) / 25))
     pad = max(2, min(size // 2, width // 24))
@@ -74,7 +74,7 @@ def lay_out_strip(report: ScanReport, shape: tuple[int, int]) -> Strip:
 
 
 def fields_of(report: ScanReport, index: int, state: str, share: float | None) -> list[str]:
-    """What the strip says of a frame, field by field; state: of the deciding face; share: percent of it painted."""
+    """What the strip says of a frame, field by field; state: of the deciding face; share: percent of its crop that is red."""
     score = report.frame_scores[index]
     return [
         verdict_text(report.label, report.probability),
@@ -82,5 +82,5 @@ def fields_of(report: ScanReport, index: int, state: str, share: float | None) -
         f"{report.times[index]:.2f} s",
         f"score {probability_text(score)}" if np.isfinite(score) else "score --",
         state,
-        f"artifacts {share:.0f}%" if share is not None else "artifacts --",
+        f"red {share:.0f}%" if share is not None else "red --",
     ]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..metrics import certainty_text, probability_text
+from ..scan import ZONES, crop_points, zone_shares
+from .heat import THRESHOLD
 
 if TYPE_CHECKING:
     from ..scan import FaceResult, ScanReport
@@ -19,8 +21,9 @@ LIMITS = (
     "Only faces are judged. Replaced sound, a misleading cut or caption, and scenes without a face are not.",
     "Kinds of forgery unlike those it was trained on can pass unnoticed. Strong compression, small, dark or blurred "
     "faces, filters and heavy make-up can mislead it in either direction.",
-    "Red shows where the picture weighed towards “fake”, on a coarse grid and on one scale for the whole clip. It is "
-    "no outline of a manipulated area, and a genuine clip has a reddest spot too.",
+    "How red a frame is, is its own score; where it is red, its window weighed towards “fake”, on a coarse grid. A pale "
+    "frame has a low score, which does not make it genuine. The outline frames what is at least half of full red, and "
+    "is no outline of a manipulated area.",
     "The verdict is made from the clip as a whole; a frame score judges one still. The two can disagree.",
     "Before relying on it, look for the original, ask for the source, and have a second method and a second person "
     "look.",
@@ -48,8 +51,24 @@ def describe(report: ScanReport) -> str:
         if len(seen):
             top = seen[np.argmax(face.frame_scores[seen])]
             score = probability_text(face.frame_scores[top])
-            said.append(f"Its highest frame score is {score} at {face.track.times[top]:.2f} s.")
+            where = heat_words(face, report.heatmap_scale)[top]
+            lies = f", where the heat lies on: {where}" if where else ""
+            said.append(f"Its highest frame score is {score} at {face.track.times[top]:.2f} s{lies}.")
     return " ".join(part for part in said if part)
+
+
+def heat_words(face: Any, scale: float) -> list[str]:
+    """Where the heat of each analysed frame lies: "mouth 41 %, eyes 12 %" of it, the two zones with the most of it.
+
+    "" for a frame on which nothing is painted, and where the five points are not known. face: a `FaceResult`.
+    """
+    shares = zone_shares(face.heatmaps, crop_points(face.clip.landmarks, face.clip.boxes))
+    hottest = face.heatmaps.max((1, 2), initial=0)
+    told = []
+    for row, top in zip(shares, hottest, strict=True):
+        named = np.argsort(-row, kind="stable")[:2] if np.isfinite(row).all() and top >= THRESHOLD * scale else []
+        told.append(", ".join(f"{ZONES[k]} {100 * row[k]:.0f} %" for k in named if row[k] >= 0.005))
+    return told
 
 
 def heat_note(checkpoint: Mapping[str, Any]) -> tuple[str, str]:
@@ -73,6 +92,12 @@ def heat_note(checkpoint: Mapping[str, Any]) -> tuple[str, str]:
         f"weights: {random}; the middle of the crop: {centre}), and {100 * small['heat']['energy']:.0f} % of the red "
         f"lay on it, which was {100 * small['area']:.0f} % of the crop."
     )
+    if "zone" in small["heat"]:
+        right, even = (f"{100 * small[name]['zone']:.0f} %" for name in ("heat", "centre"))
+        measured += (
+            f" The zone named first was forged, in a third of it or more, in {right} of the frames; that of a spot in "
+            f"the middle in {even}."
+        )
     short = found["shortfalls"]
     if not short:
         line = f"Red hit small forged areas in {hit} of test frames, a dot in the middle {centre}; it is no outline"

@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "clips": ["clip_row", "load_clip"],
         "decodings": ["DECODINGS", "decoding_path", "make_decodings"],
         "everyday": ["EDITS", "WORN"],
-        "filming": ["film", "film_mask"],
+        "filming": ["film", "film_mask", "film_points"],
         "forging": ["KINDS", "Forgery", "nearest"],
         "making": ["make_fakes"],
         "photographs": ["find_people", "head_rows", "is_held", "level"],

@@ -67,6 +67,23 @@ def film_mask(carrier: Carrier, camera: Camera, masks: np.ndarray, cells: int) -
     return np.stack([cv2.resize(share, (cells, cells), interpolation=cv2.INTER_AREA) for share in shares])
 
 
+def film_points(carrier: Carrier, camera: Camera) -> np.ndarray:
+    """Where `film` shows the five points: float64 (T, 5, 2), as shares of the crop's sides, NaN for one that it cuts
+    off and where not valid. Each is filmed as a soft spot, so that it goes every way that a pixel goes."""
+    points = np.full((len(carrier.frames), 5, 2), np.nan)
+    down, across = (np.arange(side) + 0.5 for side in carrier.frames.shape[1:3])
+    middles = (np.arange(CROP) + 0.5) / CROP
+    wide = np.maximum(0.03 * (carrier.boxes[:, 2] - carrier.boxes[:, 0]), 1)[:, None]
+    for k in range(5):
+        x, y = carrier.landmarks[:, k, 0, None], carrier.landmarks[:, k, 1, None]
+        spots = np.exp(-0.5 * ((y - down) / wide) ** 2)[:, :, None] * np.exp(-0.5 * ((x - across) / wide) ** 2)[:, None]
+        light = film_mask(carrier, camera, np.nan_to_num(spots).astype(np.float32), CROP)
+        for row in np.flatnonzero(light.max((1, 2)) > 0.4):
+            whole = light[row].sum(dtype=np.float64)
+            points[row, k] = light[row].sum(0) @ middles / whole, light[row].sum(1) @ middles / whole
+    return points
+
+
 def _stage(pictures: np.ndarray, boxes: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     """The surroundings of the face as the camera frames them: pictures of one even size, and the crop boxes in them."""
     height, width = pictures.shape[1:3]

@@ -11,12 +11,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "examined": ["facts_of"],
         "folders": ["scan_folder"],
-        "heatmap": ["explain_clips", "grad_cam"],
+        "heatmap": ["explain_clips", "grad_cam", "shown_heat"],
         "report": ["FaceResult", "ScanReport", "Segment", "verdict", "WindowResult"],
         "scoring": ["score_cache", "windows_of"],
         "stills": ["scan_image"],
         "verify": ["Verification", "verify_report"],
         "turned": ["pose_numbers"],
         "videos": ["scan_video", "score_faces"],
+        "zones": ["ZONES", "ZONE_GRID", "crop_points", "zone_map", "zone_shares"],
     },
 )

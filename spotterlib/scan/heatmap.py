@@ -1,4 +1,5 @@
-"""Temporal Grad-CAM: which cells of which frames speak for "fake", through the whole temporal model."""
+"""Temporal Grad-CAM: which cells of which frames speak for "fake", through the whole temporal model; and what of it is
+shown."""
 
 from __future__ import annotations
 
@@ -96,3 +97,17 @@ def explain_clips(
         each[rows] = torch.where(mask, frame_logits, torch.nan).cpu().numpy()
         heat[rows] = heatmaps.cpu().numpy()
     return whole, each, heat
+
+
+def shown_heat(raw: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """The heat of a window's frames, 0 … 1: where is the window's mean map, how strong is each frame's own score.
+
+    raw: float (T, 7, 7) ≥ 0, the Grad-CAM of T frames of one window; scores: float (T,) calibrated P(fake) of each frame
+    0 … 1, NaN where there is none. Returns float32 (T, 7, 7) whose hottest cell in each frame is its score, all 0 where
+    it has none and where the window has no heat. The raw maps of a window differ in size by their place in it, for the
+    recurrent net weighs its ends more: docs/heat.md has what was measured.
+    """
+    mean = raw[np.isfinite(scores)].mean(0) if np.isfinite(scores).any() else np.zeros(raw.shape[1:])
+    top = float(mean.max(initial=0))
+    shape = mean / top if top > 0 else mean
+    return (np.nan_to_num(scores)[:, None, None] * shape[None]).astype(np.float32)

@@ -15,6 +15,7 @@ from ..metrics import verdict_text
 from ..provenance import Credentials, FileFacts
 from ..video import VideoInfo
 from .examined import Examined, facts_of, plain_record
+from .zones import ZONES, crop_points, zone_shares
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class FaceResult:
 
     probability: calibrated P(this face is fake) over its windows, None when none was scored (`reason` says why);
     frame_scores float32 (G,): the frame head's calibrated P(fake), NaN where the face was not found; heatmaps float32
-    (G, 7, 7): raw temporal Grad-CAM ≥ 0, 0 where it was not found or its window not scored.
+    (G, 7, 7): 0 … 1, where in the window's temporal Grad-CAM and as strong as the frame's score (`shown_heat`), 0 where
+    the face was not found or its window not scored.
     """
 
     label: str
@@ -57,6 +59,21 @@ class FaceResult:
     frame_scores: np.ndarray
     heatmaps: np.ndarray
 
+    @property
+    def zone_shares(self) -> np.ndarray:
+        """The share of each frame's heat in each of `ZONES`: float (G, 7), NaN where there is no heat."""
+        return zone_shares(self.heatmaps, crop_points(self.track.landmarks, self.track.boxes))
+
+    @property
+    def zones(self) -> dict[str, float] | None:
+        """The share of all this face's heat that lies in each zone, the largest first; None without heat."""
+        shares, heat = self.zone_shares, self.heatmaps.sum((1, 2), dtype=np.float64)
+        seen = np.isfinite(shares[:, 0])
+        if not seen.any():
+            return None
+        whole = np.average(shares[seen], axis=0, weights=heat[seen])
+        return {ZONES[k]: float(whole[k]) for k in np.argsort(-whole, kind="stable")}
+
 
 @dataclass(frozen=True)
 class ScanReport:
@@ -66,7 +83,7 @@ class ScanReport:
     percent, 100·P(label), for UNDECIDED 100·max(p, 1 − p); reason: why it is undecided, or what to know of the verdict:
     which face or window speaks against it, and what was found and not judged; faces: strongest first, faces[0] decided;
     times float64 (V,) s and frame_scores float32 (V,): every frame of the video, NaN where that face was not seen;
-    heatmap_scale: the raw Grad-CAM value drawn as full red, one for the report; coverage: share of the video's frames
+    heatmap_scale: the heat drawn as full red, 1; coverage: share of the video's frames
     inside a window; timings in s; file: what the file is and says of itself; credentials: what its Content Credentials
     claim; examined: when, by what and how it was scanned; scenes: by frame index, the whole picture of each analysed
     frame as a small JPEG; still: whether it is one picture (`scan_image`).
@@ -105,7 +122,7 @@ class ScanReport:
     def to_dict(self, heat: bool = False) -> dict:
         """Everything but the pixels, as plain Python ready for strict JSON: what is NaN here is None there.
 
-        heat: the raw heatmaps too (`heatmaps` of each face, G × 7 × 7), 3 kB a frame. docs/report.md describes it, and
+        heat: the heatmaps too (`heatmaps` of each face, G × 7 × 7), 1 kB a frame. docs/report.md describes it, and
         report.schema.json beside this file does so for programs (`schema`: its version).
         """
         faces = [
@@ -120,6 +137,7 @@ class ScanReport:
                 "sizes": face.track.sizes,
                 "confidences": face.track.confidences,
                 "frame_scores": face.frame_scores,
+                "zones": face.zones,
                 **({"heatmaps": face.heatmaps} if heat else {}),
             }
             for face in self.faces

@@ -14,7 +14,7 @@ from ..model import Detector, load_checkpoint
 from ..provenance import file_facts, read_credentials
 from ..video import VideoInfo, checked_path, read_picture, unchanged
 from .examined import examined_now
-from .heatmap import explain_clips
+from .heatmap import explain_clips, shown_heat
 from .report import FaceResult, ScanReport, verdict
 from .turned import face_roll, lying, upright_after
 from .videos import joint_probability
@@ -56,7 +56,6 @@ def scan_image(
     label = "UNDECIDED" if p is None else verdict(p, t_low, t_high)
     confidence = None if p is None else 100 * {"FAKE": p, "REAL": 1 - p}.get(label, max(p, 1 - p))
     height, width = picture.shape[:2]
-    hottest = max((float(face.heatmaps.max()) for face in faces), default=0.0)
     return ScanReport(
         video=str(place),
         label=label,
@@ -66,7 +65,7 @@ def scan_image(
         faces=tuple(faces),
         times=np.zeros(1),
         frame_scores=faces[0].frame_scores if faces else np.full(1, np.nan, np.float32),
-        heatmap_scale=hottest if hottest > 0 else 1.0,
+        heatmap_scale=1.0,
         info=VideoInfo(str(place), width, height, 1.0, 1, 0.0, file.container.lower(), False),
         checkpoint={
             "name": detector.name,
@@ -102,7 +101,8 @@ def _score(detector: Detector, picture: np.ndarray, found: Detections, number: i
     p = float(0.5 * (1 + np.tanh((float(each[0, 0]) * scale + bias) / 2)))
     if not np.isfinite(p):
         raise CheckpointError(f"{detector.name} gives no number for a picture. Restore the checkpoint.")
-    return FaceResult(verdict(p, t_low, t_high), p, "", (), track, clip, np.array([p], np.float32), heat[0])
+    scores = np.array([p], np.float32)
+    return FaceResult(verdict(p, t_low, t_high), p, "", (), track, clip, scores, shown_heat(heat[0], scores))
 
 
 def _unscored(detector: Detector, track: FaceTrack, clip: FaceClip) -> str:

@@ -18,7 +18,7 @@ from .videos import scan_video
 
 TOLERANCE = {"probability": 0.01, "px": 0.5, "heat": 0.02}
 """By how much figures may differ on another machine (docs/report.md): probabilities and scores, pixels of boxes, and
-raw heat as a share of the hottest value. On a machine like the report's they may not differ at all."""
+heat and its zones. On a machine like the report's they may not differ at all."""
 
 _PASSING = ("timings", "examined", "credentials", "video", "schema")  # they tell of this scan, not of the video
 _PIXELS = ("boxes",)
@@ -74,7 +74,7 @@ def verify_report(
     differences = list(_differences(told, again))
     if not differences:
         return Verification(True, True, f"{place.name}: the same file, and the same figures, digit by digit.")
-    beyond = differences if alike else list(_differences(told, again, _scale(told)))
+    beyond = differences if alike else list(_differences(told, again, TOLERANCE))
     named = tuple(beyond[:_NAMED]) + ((f"and {len(beyond) - _NAMED} more",) if len(beyond) > _NAMED else ())
     if not beyond:
         said = (
@@ -131,11 +131,6 @@ def _again(told: dict[str, Any], place: os.PathLike[str], detector: Detector) ->
     return again.to_dict(heat=heat)
 
 
-def _scale(told: dict[str, Any]) -> dict[str, float]:
-    """The tolerances, heat's in raw units."""
-    return TOLERANCE | {"heat": TOLERANCE["heat"] * float(told.get("heatmap_scale") or 1.0)}
-
-
 def _tolerance() -> str:
     return f"{TOLERANCE['probability']} of a probability, {TOLERANCE['px']} px, {TOLERANCE['heat']:.0%} of the heat"
 
@@ -164,6 +159,12 @@ def _near(told: Any, again: Any, name: str, allowed: dict[str, float] | None) ->
     numbers = all(isinstance(each, int | float) and not isinstance(each, bool) for each in (told, again))
     if allowed is None or not numbers:
         return False
-    kind = "heat" if "heat" in name else "px" if any(each in name for each in _PIXELS) else "probability"
+    kind = (
+        "heat"
+        if "heat" in name or "zones" in name
+        else "px"
+        if any(each in name for each in _PIXELS)
+        else "probability"
+    )
     scale = 100 if name.endswith("confidence") else 1  # in percent
     return math.isclose(told, again, rel_tol=1e-9, abs_tol=allowed[kind] * scale)

@@ -29,7 +29,7 @@ from ..model import Detector, OnnxNet, load_checkpoint
 from ..provenance import file_facts, read_credentials
 from ..video import checked_path, unchanged
 from .examined import examined_now
-from .heatmap import explain_clips
+from .heatmap import explain_clips, shown_heat
 from .report import FaceResult, ScanReport, WindowResult, verdict
 from .scoring import windows_of
 from .told import against, unjudged
@@ -115,7 +115,7 @@ def _score_face(detector: Detector, found: VideoFaces, number: int) -> FaceResul
             probability[window] = float(detector.calibrated(logits, "clip")[0])
             if not np.isfinite(probability[window]):
                 raise CheckpointError(f"{detector.name} gives no number for {found.info.path}. Restore the checkpoint.")
-            heatmaps[there] = heat[0][valid[window]]
+            heatmaps[there] = shown_heat(heat[0][valid[window]], frame_scores[there])
         give_back()
     windows = tuple(
         WindowResult(float(start), float(end), p, int(n))
@@ -153,7 +153,6 @@ def _report(
     else:
         confidence = 100 * {"FAKE": probability, "REAL": 1 - probability}.get(label, max(probability, 1 - probability))
     frame_scores = _every_frame(faces[0], found.times) if faces else np.full(len(found.times), np.nan, np.float32)
-    hottest = max((float(face.heatmaps.max()) for face in faces if face.heatmaps.size), default=0.0)
     card = detector.card
     info = found.info
     if info.frames != len(found.times):  # what decodes counts, not what the packets announce
@@ -167,7 +166,7 @@ def _report(
         faces=tuple(faces),
         times=found.times,
         frame_scores=frame_scores,
-        heatmap_scale=hottest if hottest > 0 else 1.0,
+        heatmap_scale=1.0,
         info=info,
         checkpoint={
             "name": detector.name,

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from makers.report_factory import RED, make_face, redness
+from makers.report_factory import RED, redness
 
 from spotterlib.evidence import overlay_heatmap, upsample_heatmap
-from spotterlib.evidence.heat import artifact_share
+from spotterlib.evidence.heat import HOT, LINE, RIM, red_share
 
 
 @settings(max_examples=60, deadline=None)
@@ -33,13 +33,15 @@ def test_smooth_heat_is_the_blend_it_says():
     plain = rng.integers(0, 256, (50, 60, 3), dtype=np.uint8)
     for value in (0.2, 0.5, 1.0, 3.0):
         painted = overlay_heatmap(plain, np.full((7, 7), value), 2.0, opacity=0.5, threshold=0, style="smooth")
+        painted, plain = painted[2:-2, 2:-2], plain[2:-2, 2:-2]  # within the outline
         weight = 0.5 * min(value / 2.0, 1)
         assert np.abs(painted - (plain * (1 - weight) + RED * weight)).max() <= 1.6
 
 
 def test_half_the_value_is_painted_weaker():
     plain = np.full((70, 70, 3), 100, np.uint8)
-    full, half = (overlay_heatmap(plain, np.full((7, 7), v), 4.0, threshold=0) for v in (4.0, 2.0))
+    full, half = (overlay_heatmap(plain, np.full((7, 7), v), 4.0, threshold=0)[2:-2, 2:-2] for v in (4.0, 2.0))
+    plain = plain[2:-2, 2:-2]  # within the outline
     assert np.allclose(redness(half, plain), redness(full, plain) / 2, atol=6)
     assert (redness(half, plain) < redness(full, plain)).all()
 
@@ -62,7 +64,7 @@ def test_a_box_that_is_not_there_paints_nothing():
 def test_a_hot_cell_is_red_where_it_lies(style):
     plain = np.full((140, 140, 3), 100, np.uint8)
     heatmap = np.zeros((7, 7))
-    heatmap[1, 5] = 1
+    heatmap[1, 5] = 0.49
     heat = redness(overlay_heatmap(plain, heatmap, 1.0, (35, 0, 105, 70), threshold=0, style=style), plain)
     rows, columns = np.mgrid[:140, :140] + 0.5
     assert (heat * columns).sum() / heat.sum() == pytest.approx(35 + 70 * 5.5 / 7, abs=2)
@@ -71,7 +73,7 @@ def test_a_hot_cell_is_red_where_it_lies(style):
 
 def test_grid_is_made_of_flat_cells():
     plain = np.full((224, 224, 3), 100, np.uint8)
-    heatmap = np.outer(np.linspace(0.2, 1, 7), np.linspace(0.2, 1, 7))
+    heatmap = 0.49 * np.outer(np.linspace(0.2, 1, 7), np.linspace(0.2, 1, 7))  # nothing to outline
     painted = overlay_heatmap(plain, heatmap, 1.0, threshold=0, cell=14)
     for y in range(0, 224, 14):
         for x in range(0, 224, 14):
@@ -89,23 +91,38 @@ def test_overlay_refuses_what_it_cannot_mean():
             overlay_heatmap(plain, np.ones((7, 7)), scale)
 
 
-def test_artifact_share():
-    assert artifact_share(np.zeros((7, 7)), 1.0) == 0
-    assert artifact_share(np.ones((7, 7)), 1.0) == 100
+def test_red_share_is_absolute():
+    assert red_share(np.zeros((7, 7)), 1.0) == 0
+    assert red_share(np.full((7, 7), HOT), 1.0) == red_share(np.ones((7, 7)), 1.0) == 100
+    assert red_share(np.full((7, 7), 0.99 * HOT), 1.0) == 0, "a frame with a low score has no red, whatever its shape"
     half = np.zeros((8, 8))
     half[:, :4] = 1
-    assert artifact_share(half, 1.0) == pytest.approx(50, abs=5)
-    assert artifact_share(half, 2.5, 0.5) == 0
-    assert artifact_share(half, 2.5, 0.3) < artifact_share(half, 2.5, 0.1)
+    assert red_share(half, 1.0) == pytest.approx(50, abs=5)
+    assert red_share(half, 2.5) == 0
 
 
-def test_artifact_share_is_what_is_painted():
-    heatmap = make_face().heatmaps[20]
-    plain = np.full((22 * 10, 22 * 10, 3), 90, np.uint8)
-    for threshold in (0.0, 0.15, 0.6):
-        painted = redness(overlay_heatmap(plain, heatmap, 4.0, None, 1.0, threshold, "grid", 10), plain) > 0
-        cells = painted.reshape(22, 10, 22, 10)[:, 5, :, 5]
-        assert artifact_share(heatmap, 4.0, threshold) == pytest.approx(100 * cells.mean())
+@pytest.mark.parametrize("style", ["grid", "smooth"])
+@pytest.mark.parametrize("threshold", [0.0, 0.15, 0.9])
+def test_what_is_outlined_is_what_counts_as_red(style, threshold):
+    """A second cue besides the hue: dark and white lines just inside the cells of `red_share`, and nowhere else."""
+    heatmap = np.random.default_rng(3).random((7, 7))
+    plain = np.full((22 * 12, 22 * 12, 3), 90, np.uint8)
+    painted = overlay_heatmap(plain, heatmap, 1.0, None, 0.3, threshold, style, 12)
+    lines = (painted == LINE).all(-1) | (painted == RIM).all(-1)
+    hot = upsample_heatmap(heatmap, 22) >= HOT
+    assert red_share(heatmap, 1.0) == pytest.approx(100 * hot.mean()) and 0 < hot.mean() < 1
+    cells = lines.reshape(22, 12, 22, 12).any((1, 3))
+    ringed = np.pad(hot, 1)
+    inner = ringed[:-2, 1:-1] & ringed[2:, 1:-1] & ringed[1:-1, :-2] & ringed[1:-1, 2:] & hot
+    assert np.array_equal(cells, hot & ~inner)
+    assert (painted == RIM).all(-1).any() and (painted == LINE).all(-1).any()
+
+
+def test_no_outline_on_a_pale_frame_nor_without_opacity():
+    plain = np.full((220, 220, 3), 90, np.uint8)
+    pale = overlay_heatmap(plain, np.full((7, 7), 0.4), 1.0)
+    assert len(np.unique(pale.reshape(-1, 3), axis=0)) <= 3, "the flat red and its seams alone"
+    assert np.array_equal(overlay_heatmap(plain, np.ones((7, 7)), 1.0, opacity=0.0), plain)
 
 
 @settings(deadline=None)

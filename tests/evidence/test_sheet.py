@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers.report_factory import make_face, make_report
 
-from spotterlib.evidence import contact_sheet, draw, telling_frames
+from spotterlib.evidence import contact_sheet, draw, sheet, telling_frames
 
 
 @settings(deadline=None)
@@ -24,9 +24,23 @@ def test_telling_frames(count):
     assert np.nanargmax(face.frame_scores) in rows
 
 
-def test_telling_frames_are_spread():
-    rows = telling_frames(make_face(gap=slice(0)), 4)
-    assert np.diff(rows).min() >= 6  # not the four last ones, though their scores are the highest
+def test_telling_frames_are_the_most_telling_ones():
+    face = make_face(gap=slice(0))  # scores and heat rise to the end
+    assert telling_frames(face, 4, 4.0).tolist() == [21, 22, 23, 24]
+    heat = face.heatmaps.copy()
+    heat[23:] = 0
+    assert telling_frames(replace(face, heatmaps=heat), 4, 4.0).tolist() == [19, 20, 21, 22], "score and heat both"
+    assert telling_frames(replace(face, heatmaps=0 * heat), 4, 4.0).tolist() == [21, 22, 23, 24]
+
+
+def test_the_sheet_says_what_its_frames_are(report, monkeypatch):
+    said = []
+    monkeypatch.setattr(sheet, "_lay_out", lambda cards, width, verdict, label, note, worth: said.append(note))
+    contact_sheet(report, count=6)
+    scoreless = replace(report.faces[0], frame_scores=np.full(25, np.nan, np.float32))
+    contact_sheet(replace(report, faces=(scoreless,)), count=6)
+    assert said[0].startswith("6 of 22 frames, those with the highest scores. ")
+    assert said[1].startswith("6 of 22 frames; none has a score. ")
 
 
 def test_telling_frames_without_scores():
@@ -37,14 +51,14 @@ def test_telling_frames_without_scores():
 
 @pytest.mark.parametrize("width", [300, 777, 1280])
 def test_contact_sheet(report, width):
-    sheet = contact_sheet(report, count=6, width=width)
-    assert sheet.dtype == np.uint8 and sheet.shape[1:] == (width, 3)
-    assert (sheet == draw.FAKE).all(-1).any()
+    drawn = contact_sheet(report, count=6, width=width)
+    assert drawn.dtype == np.uint8 and drawn.shape[1:] == (width, 3)
+    assert (drawn == draw.FAKE).all(-1).any()
     two = make_report(Path(report.video), (make_face(), make_face(shift=40)))
     assert contact_sheet(two, face=1).shape[1] == 1280
 
 
 def test_contact_sheet_without_a_face(video):
     report = make_report(video, (), "UNDECIDED", "No face was found in the 24 frames looked at.")
-    sheet = contact_sheet(report)
-    assert (np.abs(sheet.astype(int) - (200, 170, 150)) < 12).all(-1).sum() > 500, "plain frames are shown"
+    drawn = contact_sheet(report)
+    assert (np.abs(drawn.astype(int) - (200, 170, 150)) < 12).all(-1).sum() > 500, "plain frames are shown"

@@ -11,7 +11,7 @@ from spotterlib.evidence import draw, draw_frame, heat_note, strip
 
 
 def test_strip_says_what_is_known(report):
-    assert strip.fields_of(report, 22, "no face", None)[3:] == ["score --", "no face", "artifacts --"]
+    assert strip.fields_of(report, 22, "no face", None)[3:] == ["score --", "no face", "red --"]
     assert strip.fields_of(report, 48, "face found", 12.4)[:4] == ["FAKE 90 %", "frame 48", "1.92 s", "score 0.95"]
     undecided = replace(report, label="UNDECIDED", confidence=55.0)
     assert strip.fields_of(undecided, 0, "no face", None)[0] == "UNDECIDED"

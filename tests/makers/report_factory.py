@@ -18,6 +18,9 @@ from spotterlib.video import probe_video, write_video
 
 FPS, FRAMES, STEP = 25.0, 49, 2  # every second frame is on the grid: 25 grid frames are cut to 24 + the last
 SIDE = 60.0
+POINTS = ((0.37, 0.4), (0.63, 0.4), (0.5, 0.53), (0.39, 0.66), (0.61, 0.66))
+"""Eyes, nose and corners of the mouth, as shares of the crop."""
+
 RED = np.array(HEAT, float)
 
 
@@ -65,7 +68,7 @@ def make_face(
     valid[gap] = False
     boxes = np.stack([face_box(index, shift) for index in grid])
     boxes[~valid] = np.nan
-    marks = np.full((count, 5, 2), np.nan, np.float32)
+    marks = boxes[:, None, :2] + SIDE * np.array(POINTS, np.float32)
     times = grid / FPS
     of = (np.arange(count) * windows // count).astype(np.int64)
     track = FaceTrack(0, grid, times, boxes, marks, valid.astype(np.float32), of)
