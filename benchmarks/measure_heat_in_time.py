@@ -106,13 +106,13 @@ def explained(detector: Detector, carrier: Carrier, name: str) -> list[dict[str,
 def rules(clip: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What each rule paints: heat (T, 7, 7), 0 … 1."""
     raw, p = clip["raw"], np.nan_to_num(clip["frame"])[:, None, None]
-    own = raw / np.maximum(raw.max((1, 2), keepdims=True), 1e-9)
+    own, mean = shown_heat(raw, np.where(clip["valid"], 1.0, np.nan)), raw[clip["valid"]].mean(0)
     return {
         "raw map, full red the hottest of the clip": raw / max(float(raw.max()), 1e-9),
         "frame's own map × P(fake) of the clip": own * float(clip["clip"]),
-        "frame's own map × P(fake) of the frame": own * p,
-        "the same × P(fake) of the clip": own * p * float(clip["clip"]),
-        "**window's mean map × P(fake) of the frame**": shown_heat(raw, clip["frame"]),
+        "frame's own map × P(fake) of both": own * p * float(clip["clip"]),
+        "window's mean map × P(fake) of the frame": mean / max(float(mean.max()), 1e-9) * p,
+        "**frame's own map × P(fake) of the frame**": shown_heat(raw, clip["frame"]),
     }
 
 
@@ -135,7 +135,7 @@ def tables(found: dict[str, np.ndarray], thresholds: tuple[float, float]) -> str
     painted = [rules(clip) for clip in clips]
     lines += [
         "",
-        "| what is painted | read by | AUC, all frames | AUC in a clip | hottest at an end | of honest clips |",
+        "| painted | read by | AUC, all frames | AUC in a clip | hottest at an end | of honest clips |",
     ]
     lines += ["| --- | --- | --- | --- | --- | --- |"]
     for rule in painted[0]:

@@ -106,18 +106,15 @@ def by_size(rows: list[dict]) -> dict[str, dict]:
 
 def print_tables(found: dict) -> None:
     """The figures as tables in Markdown."""
-    print(
-        "\n| fakes | masks | clips, people | area | map | hottest point in the mask | heat in the mask | IoU | zone |"
-    )
+    print("\n| fakes | masks | clips, people | area | map | hottest point in the mask | heat in it | IoU | zone |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for name in ("selfblends", "selfblends called FAKE", "samples"):
         for size, one in found[name].items():
             for kind in loc.MAPS + loc.BASELINES:
                 figures = " | ".join(f"{one[kind][key]:.3f}" for key in ("hit", "energy", "iou", "zone"))
                 print(f"| {name} | {size} | {one['clips']}, {one['people']} | {one['area']:.3f} | {kind} | {figures} |")
-    print(
-        "\n| small masks of self-blends | hottest point | heat in the mask | IoU | zone |\n| --- | --- | --- | --- | --- |"
-    )
+    print("\n| small masks of self-blends | hottest point | heat in the mask | IoU | zone |")
+    print("| --- | --- | --- | --- | --- |")
     small = found["selfblends"]["small"]
     for name in loc.MAPS:
         for base in loc.BASELINES:

@@ -215,9 +215,9 @@ def size_of(area: float) -> str:
 def summarise(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The figures of measured fakes of one size, ready for JSON.
 
-    clips, people, area; for every map the means of hit, energy, zone and iou (at its own best level, which is named); under
-    "heat over random", "heat over centre" and so on the difference of each, with its 95 % interval from a bootstrap
-    over people, as [value, low, high], the bounds None under ten people.
+    clips, people, area; for every map the means of hit, energy, zone and iou (at its own best level, which is named);
+    under "heat over random", "heat over centre" and so on the difference of each, with its 95 % interval from a
+    bootstrap over people, as [value, low, high], the bounds None under ten people.
     """
     groups = [row["group"] for row in rows]
     found: dict[str, Any] = {"clips": len(rows), "people": len(set(groups))}

@@ -79,8 +79,8 @@ def face_sheet(
 ) -> np.ndarray:
     """Crops of the most telling frames of a face, each beside the same with its evidence: uint8 RGB (H, width, 3).
 
-    worth: how well the heat points, one line of ASCII; heat: what its red is; verdict and label: what stands on its plate, and which colour
-    it has ("": no plate); who: how the line about them begins.
+    worth: how well the heat points, one line of ASCII; heat: what its red is; verdict and label: what stands on its
+    plate, and which colour it has ("": no plate); who: how the line about them begins.
     """
     chosen = telling_frames(face, count, scale)
     wide = _frame_sizes(width, max(len(chosen), 1))[3]

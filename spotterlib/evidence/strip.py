@@ -74,7 +74,7 @@ def lay_out_strip(report: ScanReport, shape: tuple[int, int]) -> Strip:
 
 
 def fields_of(report: ScanReport, index: int, state: str, share: float | None) -> list[str]:
-    """What the strip says of a frame, field by field; state: of the deciding face; share: percent of its crop that is red."""
+    """What the strip says of a frame, field by field; state: of the deciding face; share: percent of it that is red."""
     score = report.frame_scores[index]
     return [
         verdict_text(report.label, report.probability),

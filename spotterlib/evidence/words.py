@@ -21,9 +21,9 @@ LIMITS = (
     "Only faces are judged. Replaced sound, a misleading cut or caption, and scenes without a face are not.",
     "Kinds of forgery unlike those it was trained on can pass unnoticed. Strong compression, small, dark or blurred "
     "faces, filters and heavy make-up can mislead it in either direction.",
-    "How red a frame is, is its own score; where it is red, its window weighed towards “fake”, on a coarse grid. A pale "
-    "frame has a low score, which does not make it genuine. The outline frames what is at least half of full red, and "
-    "is no outline of a manipulated area.",
+    "How red a frame gets is its own score; where it is red, the picture weighed towards “fake”, on a coarse grid. A "
+    "pale frame has a low score, which does not make it genuine. The outline frames what is at least half of full red, "
+    "and is no outline of a manipulated area.",
     "The verdict is made from the clip as a whole; a frame score judges one still. The two can disagree.",
     "Before relying on it, look for the original, ask for the source, and have a second method and a second person "
     "look.",

@@ -100,14 +100,13 @@ def explain_clips(
 
 
 def shown_heat(raw: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """The heat of a window's frames, 0 … 1: where is the window's mean map, how strong is each frame's own score.
+    """The heat of frames, 0 … 1: where is each frame's own map, how strong its own score.
 
-    raw: float (T, 7, 7) ≥ 0, the Grad-CAM of T frames of one window; scores: float (T,) calibrated P(fake) of each frame
-    0 … 1, NaN where there is none. Returns float32 (T, 7, 7) whose hottest cell in each frame is its score, all 0 where
-    it has none and where the window has no heat. The raw maps of a window differ in size by their place in it, for the
-    recurrent net weighs its ends more: docs/heat.md has what was measured.
+    raw: float (T, 7, 7) ≥ 0, Grad-CAM; scores: float (T,) calibrated P(fake) of each frame 0 … 1, NaN where there is
+    none. Returns float32 (T, 7, 7) whose hottest cell in each frame is its score, all 0 without a score and where no
+    cell spoke for "fake". How large raw maps are depends on their place in the window, for the recurrent net weighs its
+    ends more: docs/heat.md has what was measured.
     """
-    mean = raw[np.isfinite(scores)].mean(0) if np.isfinite(scores).any() else np.zeros(raw.shape[1:])
-    top = float(mean.max(initial=0))
-    shape = mean / top if top > 0 else mean
-    return (np.nan_to_num(scores)[:, None, None] * shape[None]).astype(np.float32)
+    top = raw.max((1, 2), keepdims=True, initial=0)
+    shape = np.divide(raw, top, out=np.zeros(raw.shape, np.float64), where=top > 0)
+    return (np.nan_to_num(scores)[:, None, None] * shape).astype(np.float32)

@@ -46,7 +46,7 @@ class FaceResult:
 
     probability: calibrated P(this face is fake) over its windows, None when none was scored (`reason` says why);
     frame_scores float32 (G,): the frame head's calibrated P(fake), NaN where the face was not found; heatmaps float32
-    (G, 7, 7): 0 … 1, where in the window's temporal Grad-CAM and as strong as the frame's score (`shown_heat`), 0 where
+    (G, 7, 7): 0 … 1, where in its temporal Grad-CAM and as strong as the frame's score (`shown_heat`), 0 where
     the face was not found or its window not scored.
     """
 

@@ -21,7 +21,6 @@ TOLERANCE = {"probability": 0.01, "px": 0.5, "heat": 0.02}
 heat and its zones. On a machine like the report's they may not differ at all."""
 
 _PASSING = ("timings", "examined", "credentials", "video", "schema")  # they tell of this scan, not of the video
-_PIXELS = ("boxes",)
 _NAMED = 5  # differences named one by one
 
 
@@ -159,12 +158,7 @@ def _near(told: Any, again: Any, name: str, allowed: dict[str, float] | None) ->
     numbers = all(isinstance(each, int | float) and not isinstance(each, bool) for each in (told, again))
     if allowed is None or not numbers:
         return False
-    kind = (
-        "heat"
-        if "heat" in name or "zones" in name
-        else "px"
-        if any(each in name for each in _PIXELS)
-        else "probability"
-    )
+    kinds = {"heatmap": "heat", "zones": "heat", "boxes": "px"}
+    kind = next((kind for part, kind in kinds.items() if part in name), "probability")
     scale = 100 if name.endswith("confidence") else 1  # in percent
     return math.isclose(told, again, rel_tol=1e-9, abs_tol=allowed[kind] * scale)

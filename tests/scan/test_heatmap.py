@@ -10,7 +10,7 @@ import torch
 from captum.attr import LayerGradCam
 
 from spotterlib.model import load_checkpoint, normalise
-from spotterlib.scan import explain_clips, grad_cam, heatmap
+from spotterlib.scan import explain_clips, grad_cam, heatmap, shown_heat
 
 T = 6
 
@@ -191,3 +191,26 @@ def test_a_gpu_says_the_same(checkpoint, pictures, valid, explained):
             for a, b in zip(job.result(), explained, strict=True):
                 assert a == pytest.approx(b, rel=2e-2, abs=2e-3 * float(np.nanmax(np.abs(b))), nan_ok=True)
     assert torch.backends.cudnn.enabled
+
+
+# --- what of it is shown ---------------------------------------------------------------------------------------------
+
+
+def test_a_frame_is_as_red_as_its_score_wherever_it_stands_in_its_window():
+    """The raw maps of a window are larger at its ends; what is shown of them is not."""
+    raw = np.random.default_rng(0).random((24, 7, 7)).astype(np.float32)
+    raw *= (1 + 9 * np.abs(np.linspace(-1, 1, 24)) ** 4)[:, None, None]
+    assert raw.max((1, 2)).argmax() in (0, 23)
+    scores = np.random.default_rng(1).random(24)
+    shown = shown_heat(raw, scores)
+    assert shown.dtype == np.float32 and np.allclose(shown.max((1, 2)), scores, atol=1e-6)
+    assert np.allclose(shown / shown.max((1, 2), keepdims=True), raw / raw.max((1, 2), keepdims=True), atol=1e-5)
+    even = shown_heat(raw, np.full(24, 0.4)).max((1, 2))
+    assert np.allclose(even, 0.4, atol=1e-6), "flat scores give even heat"
+
+
+def test_what_has_no_score_or_no_heat_is_not_shown():
+    raw = np.ones((3, 7, 7), np.float32)
+    raw[1] = 0
+    shown = shown_heat(raw, np.array([np.nan, 0.9, 0.9]))
+    assert not shown[:2].any() and (shown[2] == np.float32(0.9)).all()
