@@ -22,8 +22,8 @@ LIMITS = (
     "Kinds of forgery unlike those it was trained on can pass unnoticed. Strong compression, small, dark or blurred "
     "faces, filters and heavy make-up can mislead it in either direction.",
     "How red a frame gets is its own score; where it is red, the picture weighed towards “fake”, on a coarse grid. A "
-    "pale frame has a low score, which does not make it genuine. The outline frames what is at least half of full red, "
-    "and is no outline of a manipulated area.",
+    "pale frame has a low score, or no cell of it weighed so; neither makes it genuine. The outline frames what is at "
+    "least half of full red, and is no outline of a manipulated area.",
     "The verdict is made from the clip as a whole; a frame score judges one still. The two can disagree.",
     "Before relying on it, look for the original, ask for the source, and have a second method and a second person "
     "look.",
@@ -89,10 +89,10 @@ def heat_note(checkpoint: Mapping[str, Any]) -> tuple[str, str]:
     measured = (
         f"On {small['clips']} fakes of {small['people']} people whom it had not seen, with at most 15 % of the crop "
         f"forged, the reddest point lay on the forged area in {hit} of the frames (the same network with random "
-        f"weights: {random}; the middle of the crop: {centre}), and {100 * small['heat']['energy']:.0f} % of the red "
-        f"lay on it, which was {100 * small['area']:.0f} % of the crop."
+        f"weights: {random}; the middle of the crop: {centre}). The area was {100 * small['area']:.0f} % of the crop."
     )
-    if "zone" in small["heat"]:
+    if "zone" in small["heat"]:  # a card without it measured the share of another heat
+        measured += f" Of the red {100 * small['heat']['energy']:.0f} % lay on it."
         right, even = (f"{100 * small[name]['zone']:.0f} %" for name in ("heat", "centre"))
         measured += (
             f" The zone named first was forged, in a third of it or more, in {right} of the frames; that of a spot in "

@@ -13,8 +13,10 @@ from spotterlib.faces import CROP
 from spotterlib.fakes import Carrier
 from spotterlib.fakes.samples import Sample, _write_sample, load_people
 from spotterlib.model import read_tensors
+from spotterlib.scan import ZONES, zone_map
 
 T = 4
+FIVE = np.array([(0.37, 0.4), (0.63, 0.4), (0.5, 0.53), (0.39, 0.66), (0.61, 0.66)])
 
 
 def cell_masks(*cells):
@@ -124,6 +126,30 @@ def test_a_sample_and_its_mask_video(tmp_path):
     assert not case.masks[~case.valid].any()
 
 
+def test_points_are_filmed_as_the_face_is(carrier, monkeypatch):
+    """A point lies where a dot painted on the face lies in the crop, turned and mirrored or not."""
+    plain = loc.Camera(flip=True, roll=9.0, shift=(0.03, -0.02), zoom=1.04)
+    monkeypatch.setattr(loc, "draw_camera", lambda rng: plain)
+    points = loc.blended_case(carrier, "anna", "mouth", np.random.default_rng(0)).points
+    dotted = np.zeros_like(carrier.frames)
+    x, y = carrier.landmarks[0, 3].astype(int)
+    dotted[:, y - 3 : y + 4, x - 3 : x + 4] = 255
+    seen = loc.film(carrier, plain, dotted)[0]
+    light = np.where(seen.min(-1) > 128)
+    assert np.allclose(points[0, 3] * CROP, (light[1].mean() + 0.5, light[0].mean() + 0.5), atol=2)
+
+
+def test_a_zone_is_named_rightly_where_it_is_forged():
+    mouth, five = zone_map(FIVE) == ZONES.index("mouth"), np.repeat(FIVE[None], T, 0)
+    masks = np.repeat(mouth[None], T, 0)
+    assert loc.zone_hit(hot((4, 3)), masks, five) == 1 and loc.zone_hit(hot((0, 0)), masks, five) == 0
+    assert loc.zone_hit(np.zeros((T, 7, 7)), masks, five) == 0, "nothing named is a miss"
+    few = masks & (np.arange(56) < 22)  # less than a third of it
+    assert 0 < few[0].sum() < mouth.sum() / 3 and loc.zone_hit(hot((4, 3)), few, five) == 0
+    five[1:] = np.nan
+    assert loc.zone_hit(hot((4, 3)), masks, five) == 0.25
+
+
 # --- maps and curves -------------------------------------------------------------------------------------------------
 
 
@@ -162,8 +188,11 @@ def test_a_row_has_every_map(detector, random, case):
     row = loc.measure_case(detector, random, case)
     assert (row["group"], row["kind"]) == ("anna", "face") and 0 < row["probability"] < 1
     assert {row[name]["area"] for name in loc.MAPS + loc.BASELINES} == {row["area"]}
-    _, _, heat = loc.explain_clips(detector, case.frames[None], case.valid[None])
-    assert row["heat"]["energy"] == pytest.approx(loc.point_scores(heat[0, ::2], case.masks[::2])["energy"], rel=1e-4)
+    _, each, raw = loc.explain_clips(detector, case.frames[None], case.valid[None])
+    heat = loc.shown_heat(raw[0], detector.calibrated(each[0], "frame"))[::2]
+    assert row["heat"]["energy"] == pytest.approx(loc.point_scores(heat, case.masks[::2])["energy"], rel=1e-4)
+    assert row["heat"]["hit"] == row["raw"]["hit"], "what is shown of a frame is its own map"
+    assert row["heat"]["zone"] == loc.zone_hit(heat, case.masks[::2], case.points[::2])
 
 
 def test_curves_begin_and_end_alike(detector, case):
@@ -183,7 +212,8 @@ def test_the_hottest_cell_goes_first(detector, case, monkeypatch):
     """A detector that reads nothing but one cell forgets with the first tenth of the cells, and learns with it."""
     heat = np.zeros((1, T, 7, 7), np.float32)
     heat[:, :, 1, 5] = 1
-    monkeypatch.setattr(loc, "explain_clips", lambda *a, **k: (None, None, heat[:, : a[1].shape[1]]))
+    even = np.zeros((1, T), np.float32)  # every frame scores alike
+    monkeypatch.setattr(loc, "explain_clips", lambda *a, **k: (None, *(v[:, : a[1].shape[1]] for v in (even, heat))))
     spot = np.s_[:, :, 47:49, 175:177]  # the middle of that cell
     original = case.frames[None, ::2][spot].astype(int)
 
@@ -207,9 +237,13 @@ def rows_of(count, right, frame=0.5):
     rows = []
     for number in range(count):
         at, other = ((5, 3) if number % 20 < 20 * share else (1, 1) for share in (right, frame))
-        maps = {"heat": hot(at), "steady": hot(at), "frame": hot(other), "random": hot((2, 5))}
+        maps = {"heat": hot(at), "raw": hot(at), "frame": hot(other), "random": hot((2, 5))}
         maps["centre"] = np.repeat(loc.centred()[None], T, axis=0)
-        scores = {name: loc.point_scores(heat, masks) for name, heat in maps.items()}
+        five = np.repeat(FIVE[None], T, 0)
+        scores = {
+            name: loc.point_scores(heat, masks) | {"zone": loc.zone_hit(heat, masks, five)}
+            for name, heat in maps.items()
+        }
         rows.append({"group": f"p{number}", "kind": "mouth", "area": 1 / 49, "probability": 0.9} | scores)
     return rows
 
@@ -257,6 +291,12 @@ def test_the_sentence_comes_from_the_card():
     )
     assert "has not been measured" in silent[1] and "not measured" in silent[0]
     assert "better than either" in reached[1] and "20 fakes of 20 people" in reached[1]
+    assert "The zone named first was forged" in reached[1]
+    before = loc.summarise(rows_of(20, 0.9))
+    for name in loc.MAPS + loc.BASELINES:
+        del before[name]["zone"]
+    older = heat_note({"localisation": {"shortfalls": [], "small": before}})[1]
+    assert "zone" not in older and "% of the red" not in older, "a card from before: its share was that of another heat"
     assert "Not proven better than both: its reddest point, its shape (overlap" in missed[1]
     assert "only a hint" in missed[0]
     for line, _ in (silent, reached, missed):
