@@ -74,7 +74,7 @@ def find_mistakes(evaluation: Evaluation, count: int = 6) -> list[dict[str, Any]
 
     A mistake is a real called FAKE or a fake called REAL at the evaluation's thresholds. Each dict has path, label,
     probability, verdict, caption, and `faces` and `heats`: uint8 RGB (224, 224, 3), the strongest face's most telling
-    frames, plain and with the evidence for "fake" in red, as strong as the score. Raises `DataError` for a damaged cache.
+    frames, plain and with their heat, as strong as their scores. Raises `DataError` for a damaged cache.
     """
     scored = evaluation.scored
     files = dict(zip(zip(scored["dataset"], scored["path"], strict=True), scored["file"], strict=True))

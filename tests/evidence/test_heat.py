@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers.report_factory import RED, redness
 
+from spotterlib.base import ROOT
 from spotterlib.evidence import overlay_heatmap, upsample_heatmap
 from spotterlib.evidence.heat import HOT, LINE, RIM, red_share
 
@@ -123,6 +127,17 @@ def test_no_outline_on_a_pale_frame_nor_without_opacity():
     pale = overlay_heatmap(plain, np.full((7, 7), 0.4), 1.0)
     assert len(np.unique(pale.reshape(-1, 3), axis=0)) <= 3, "the flat red and its seams alone"
     assert np.array_equal(overlay_heatmap(plain, np.ones((7, 7)), 1.0, opacity=0.0), plain)
+
+
+def test_the_first_picture_of_the_readme_is_a_fake_its_mask_and_its_heat():
+    """Small, there, and with an outline on the fake's heat that the real one's lacks."""
+    first = re.search(r"!\[[^]]*\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    path = ROOT / first[1]
+    assert path.name == "heat.jpg" and path.stat().st_size < 150_000
+    picture = cv2.imread(str(path))[8:288]
+    fake, its_heat, real, its = (picture[:, left : left + 280].astype(int) for left in (8, 584, 872, 1160))
+    assert np.abs(its_heat - fake)[150:250, 90:190].mean() > 10 > np.abs(its_heat - fake)[:60].mean()
+    assert np.abs(its - real).mean() < 3, "a clean real one stays pale"
 
 
 @settings(deadline=None)

@@ -14,6 +14,7 @@ import numpy as np
 from makers.report_factory import FRAMES, make_face, make_report, make_video
 
 from spotterlib.evidence import draw, export_page, overlay_heatmap
+from spotterlib.evidence.heat import red_share
 
 
 class Checker(HTMLParser):
@@ -40,6 +41,20 @@ def read_page(path):
     assert not checker.open
     data = json.loads(re.search(r'<script id="data" type="application/json">(.*?)</script>', text, re.S).group(1))
     return text, checker, data
+
+
+def test_page_opens_where_score_and_heat_are_both_high(report, tmp_path):
+    face = report.faces[0]
+    heat = np.zeros_like(face.heatmaps)
+    heat[20, 4, 3], heat[22, 4, 3] = 0.7, 0.1
+    odd = replace(report, faces=(replace(face, heatmaps=heat),), heatmap_scale=1.0)
+    text, _, data = read_page(export_page(odd, tmp_path / "report.html"))
+    frames, red = data["faces"][0]["frames"], red_share(heat[20], 1.0)
+    assert data["faces"][0]["first"] == 20 and "Most telling frames" in text
+    assert frames[20]["on"].startswith("mouth ") and frames[20]["red"] == f"{red:.0f} % of the crop"
+    assert (frames[22]["on"], frames[22]["red"]) == ("–", "0 % of the crop"), "nothing is painted there"
+    bare, _, _ = read_page(export_page(replace(odd, faces=()), tmp_path / "bare.html"))
+    assert "Most telling frames" not in bare and "Frames of the video" in bare
 
 
 def test_page_needs_nothing_else(report, tmp_path):

@@ -11,6 +11,7 @@ from makers.report_factory import FRAMES, make_face
 
 from spotterlib import scan
 from spotterlib.evidence import FrameScrubber, draw, examine, scrubber
+from spotterlib.evidence.heat import red_share
 
 
 def decoded(image):
@@ -27,6 +28,20 @@ def test_every_analysed_frame_is_there(report):
         assert f"{grid.times[row]:.2f} s" in caption.value
         assert ("not found" in caption.value) != bool(grid.valid[row])
     assert view.slider.value == view.stack.selected_index == view.play.value == 24, "opens on the most telling frame"
+
+
+def test_it_opens_where_score_and_heat_are_both_high(report):
+    """The highest score of all has no heat: another frame is shown first, and the red that its caption names."""
+    face = report.faces[0]
+    heat = np.zeros_like(face.heatmaps)
+    heat[20, 4, 3], heat[22, 4, 3] = 0.7, 0.1
+    odd = replace(report, faces=(replace(face, heatmaps=heat),), heatmap_scale=1.0)
+    view = FrameScrubber(odd).build()
+    assert view.slider.value == view.stack.selected_index == 20 != np.nanargmax(face.frame_scores)
+    said = view.stack.children[20].children[1].value
+    assert f"red <b>{red_share(heat[20], 1.0):.0f} % of the crop</b>" in said and "heat on <b>mouth" in said
+    pale = view.stack.children[22].children[1].value
+    assert "red <b>0 % of the crop</b>" in pale and "heat on <b>–</b>" in pale, "nothing is painted there"
 
 
 def test_original_and_evidence_side_by_side(report):
