@@ -31,9 +31,9 @@ LEVELS = np.linspace(0.05, 0.95, 19)
 SHARES = np.array([0.0, 0.1, 0.25, 0.5, 0.75, 1.0])
 """Shares of the cells, or of the frames, that are taken away or put back."""
 
-MAPS, BASELINES = ("heat", "raw", "frame"), ("random", "centre")
-"""The map that is shown, the raw one of each frame, and that of the frame head alone; and two baselines that any honest
-map must beat: the same net with weights drawn anew, and a centred Gaussian."""
+MAPS, BASELINES = ("heat", "mean", "raw", "frame"), ("random", "centre")
+"""The map that is shown, the mean over the clip, the raw one of each frame, and that of the frame head alone; and two
+baselines that any honest map must beat: the same net with weights drawn anew, and a centred Gaussian."""
 
 FORGED = 1 / 3
 """The share of a zone that must be forged for it to be named rightly."""
@@ -120,6 +120,7 @@ def measure_case(detector: Detector, random: Detector, case: Case) -> dict[str, 
     seen = case.valid[::2] & case.masks[::2].any((1, 2))
     masks, points = case.masks[::2][seen], case.points[::2][seen]
     maps = {"heat": heat[::2][seen], "raw": raw[0, ::2][seen], "frame": frame[seen], "random": drawn[::2][seen]}
+    maps["mean"] = np.repeat(raw[0][case.valid].mean(0)[None], len(masks), axis=0)
     maps["centre"] = np.repeat(centred()[None], len(masks), axis=0)
     scores = {
         name: point_scores(maps[name], masks) | {"zone": zone_hit(maps[name], masks, points)}

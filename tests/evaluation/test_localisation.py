@@ -237,7 +237,7 @@ def rows_of(count, right, frame=0.5):
     rows = []
     for number in range(count):
         at, other = ((5, 3) if number % 20 < 20 * share else (1, 1) for share in (right, frame))
-        maps = {"heat": hot(at), "raw": hot(at), "frame": hot(other), "random": hot((2, 5))}
+        maps = {"heat": hot(at), "mean": hot(at), "raw": hot(at), "frame": hot(other), "random": hot((2, 5))}
         maps["centre"] = np.repeat(loc.centred()[None], T, axis=0)
         five = np.repeat(FIVE[None], T, 0)
         scores = {
