@@ -3,10 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo check test soak lab lint bench clean
+.PHONY: demo check test soak lab lint bench page clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python scripts/demo.py
+
+# the whole detector in one page for a browser: runs/page/index.html
+page: $(VENV)/.page
+	$(BIN)/python scripts/make_page.py
 
 # while working: lint, and of most rooms what is tested quickly
 FAST := base data splits metrics video/test_formats.py faces/test_crops.py faces/test_tracking.py faces/test_tracks.py \
@@ -42,6 +46,10 @@ $(VENV)/bin/python:
 
 $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[notebooks]'
+	touch $@
+
+$(VENV)/.page: $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[notebooks,onnx]'
 	touch $@
 
 $(VENV)/.test: $(VENV)/.demo

@@ -48,6 +48,7 @@ from .notebook.runner import run_notebook as run_notebook
 from .notebook.session import read_records as read_records
 from .notebook.session import record as record
 from .notebook.session import setup as setup
+from .portable.browser import write_page as write_page
 from .portable.export import export_onnx as export_onnx
 from .provenance.credentials import Credentials as Credentials
 from .provenance.facts import FileFacts as FileFacts

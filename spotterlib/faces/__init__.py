@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "detect": ["detect_faces", "face_networks", "least_face"],
         "find": ["cropping", "find_faces"],
         "numbers": ["face_numbers"],
-        "recognise": ["distances"],
+        "recognise": ["CHIP", "distances", "face_recogniser"],
         "quality": ["count_statuses", "plot_faces", "plot_statuses", "plot_worst", "worst_detections"],
         "tracks": ["Detections", "FaceClip", "FaceTrack", "MIN_USABLE", "SMALLEST", "VideoFaces"],
         "windows": ["FRAMES", "WINDOW", "duration_of", "window_rows"],

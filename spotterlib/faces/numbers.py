@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from . import crops, detect, find, people, tracking, tracks, windows
+from ..video import PAUSE, shot_numbers
+from . import crops, detect, find, people, recognise, tracking, tracks, windows
 
 
 def face_numbers() -> dict[str, dict[str, object]]:
-    """The constants of this room, JSON-ready, by what they belong to: windows, detection, following, crops, judging.
+    """The constants of this room, JSON-ready, by what they belong to: shots, windows, detection, following, …
 
     A picture is looked at by MTCNN at `side` px; its thresholds are those of its three networks, and `overlaps` those
     that facenet-pytorch has written into its code: of boxes at one scale, of all, after the second network, and, of the
@@ -14,12 +15,15 @@ def face_numbers() -> dict[str, dict[str, object]]:
     """
     mtcnn = detect.load_detector("cpu")
     return {
+        "shots": shot_numbers(),
         "windows": {
             "frames": windows.FRAMES,
             "longest": windows.WINDOW,
             "most": windows.MAX_WINDOWS,
             "shot_frames": [windows.A_SECOND, windows.LEAST_FRAMES],
             "shortest_shot": windows.SHORTEST,
+            "thinned": windows.THINNED,
+            "pause": PAUSE,
         },
         "detection": {
             "side": detect.DETECT_SIDE,
@@ -39,7 +43,9 @@ def face_numbers() -> dict[str, dict[str, object]]:
             "alike": tracking.ALIKE,
             "least_sightings": find.MIN_SIGHTINGS,
             "same_person": people.SAME_PERSON,
+            "faces_compared": people.LOOKS,
         },
-        "crops": {"side": crops.CROP, "margin": crops.MARGIN, "padding": list(crops.PADDING)},
+        "recognising": recognise.recognising_numbers(),
+        "crops": {"side": crops.CROP, "margin": crops.MARGIN, "padding": list(crops.PADDING), "scene": crops.SCENE},
         "judging": {"least_frames": tracks.MIN_USABLE, "smallest": tracks.SMALLEST},
     }

@@ -12,7 +12,8 @@ SAME_PERSON = 0.36
 """Distance of the means of a few faces up to which they are one person's. Of 31 clips and 32 sample people those of one
 person were up to .32 apart, those of two .40 and more (docs/people.md). dlib's own limit, .6, is for single faces."""
 
-_LOOKS = 4  # faces of a track that are compared
+LOOKS = 4
+"""Faces of a track that are compared."""
 
 
 def people_of(
@@ -48,8 +49,8 @@ def _embedded(faces: Sequence[dict[int, tuple[np.ndarray, np.ndarray, float]]], 
     chosen = []
     for track in faces:
         order = sorted(track, key=lambda row: -track[row][2])
-        surer = sorted(order[: max(_LOOKS, len(order) // 2)])
-        spread = np.unique(np.linspace(0, len(surer) - 1, _LOOKS).round().astype(int)) if surer else []
+        surer = sorted(order[: max(LOOKS, len(order) // 2)])
+        spread = np.unique(np.linspace(0, len(surer) - 1, LOOKS).round().astype(int)) if surer else []
         chosen.append([track[surer[k]] for k in spread])
     flat = [face for each in chosen for face in each]
     points = embed_faces([face[0] for face in flat], [face[1] for face in flat], device)

@@ -111,6 +111,17 @@ def embed_faces(crops: Sequence[np.ndarray], landmarks: Sequence[np.ndarray], de
     return np.concatenate(found)
 
 
+def face_recogniser() -> tuple[FaceNet, tuple[float, float, float]]:
+    """The network that `embed_faces` runs, on the CPU, and the colour that it takes from a face: RGB 0…255."""
+    with _LOADING:
+        return _load("cpu"), _MEAN
+
+
+def recognising_numbers() -> dict[str, object]:
+    """The constants of this file, JSON-ready: side of an aligned face, px, and its five points as shares of it."""
+    return {"chip": CHIP, "points": np.round(_POINTS.astype(float), 4).tolist()}
+
+
 def distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """How far apart (n, m) embeddings (n, 128) and (m, 128) are: dlib takes two under 0.6 for one person."""
     return np.linalg.norm(one[:, None] - other[None], axis=-1)

@@ -27,7 +27,8 @@ LEAST_FRAMES, A_SECOND = 10, 4
 GRID = {"frames": FRAMES, "window": WINDOW, "shot_frames": [A_SECOND, LEAST_FRAMES], "shortest_shot": SHORTEST}
 """What decides which frames are looked at, JSON-ready."""
 
-_THINNED = 8  # frames of a window, at least, where a video has so many shots that each must do with fewer
+THINNED = 8
+"""Frames of a window, at least, where a video has so many shots that each must do with fewer."""
 
 
 def plan_windows(
@@ -66,7 +67,7 @@ def plan_windows(
     spans = np.array([duration_of(times[piece]) for piece in pieces])
     wanted = np.clip(np.round(A_SECOND * spans), LEAST_FRAMES, FRAMES)
     wanted = np.maximum(wanted, np.minimum(FRAMES, np.round(FRAMES * spans / spans.sum())))
-    fewer = np.maximum(wanted * min(1.0, FRAMES * max_windows / wanted.sum()), _THINNED).astype(int)
+    fewer = np.maximum(wanted * min(1.0, FRAMES * max_windows / wanted.sum()), THINNED).astype(int)
     return [_grid(piece, count) for piece, count in zip(pieces, fewer, strict=True)]
 
 

@@ -20,6 +20,11 @@ def roll_of(card: dict) -> float:
     return float(about.get("roll_deg", ROLL)) if isinstance(about, dict) else ROLL
 
 
+def looks_for_of(card: dict) -> str:
+    """What a checkpoint was taught to see, as words: `looks_for` of its card. Older ones know pasted faces."""
+    return str(card.get("looks_for") or "a pasted face")
+
+
 def read_card(path: str | os.PathLike[str]) -> dict:
     """The card beside a checkpoint.
 

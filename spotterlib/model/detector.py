@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base import ArgumentError
-from .cards import roll_of
+from .cards import looks_for_of, roll_of
 from .runtime import OnnxNet, read_onnx
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ class Detector:
 
     @property
     def looks_for(self) -> str:
-        """What this checkpoint was taught to see, as words: `looks_for` of its card. Older ones know pasted faces."""
-        return str(self.card.get("looks_for") or "a pasted face")
+        """What this checkpoint was taught to see, as words."""
+        return looks_for_of(self.card)
 
     def calibrated(self, logits: np.ndarray, head: str) -> np.ndarray:
         """Probabilities of "fake" (N,) for raw logits (N,) of the head "clip" or "frame"."""

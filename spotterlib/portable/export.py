@@ -19,6 +19,8 @@ def export_onnx(checkpoint: str | os.PathLike[str] | None, folder: str | os.Path
       real. Weights in int8, a scale a row: 11.4 MB.
     * `pnet.onnx`, `rnet.onnx`, `onet.onnx`: MTCNN's networks, which find faces: `pictures` float32 RGB 0…255 (N, 3, H,
       W) → `probabilities`, `regressions`, and `landmarks` of the last: 2.0 MB together.
+    * `recogniser.onnx`: aligned faces `pictures` float32 RGB 0…255 (N, 3, 150, 150) → `points` (N, 128), which lie near
+      each other for one person. Weights a byte each, as they are shipped: 5.6 MB.
     * `spotter.json`: name; the checkpoint's card, whose calibration turns a logit into P(fake) = 1 / (1 + exp(−(scale ·
       logit + bias))); every constant of how faces are found, followed and cut; bytes and sha256 of each file.
 
@@ -30,13 +32,14 @@ def export_onnx(checkpoint: str | os.PathLike[str] | None, folder: str | os.Path
     try:
         from .finders import finder_writers
         from .networks import write_recurrent, write_trunk
+        from .recogniser import write_recogniser
     except ModuleNotFoundError as error:
         if error.name != "onnx":
             raise
         raise SpotterError('onnx is not installed. Run: pip install "spotterlib[onnx]"') from error
     place, net, card = read_checkpoint(checkpoint)
     writers = {"trunk": lambda path: write_trunk(path, net), "recurrent": lambda path: write_recurrent(path, net)}
-    writers |= finder_writers()
+    writers |= {**finder_writers(), "recogniser": write_recogniser}
     out, files = output_path(folder), {}
     for name, write in writers.items():
         with atomic_path(out / f"{name}.onnx") as temporary:

@@ -18,7 +18,7 @@ class Graph:
     """Takes nodes in order; every method that adds one returns the name of its result.
 
     Weights are kept as float32, as float16 ("half"), or as int8 with one scale a row ("rows": a row's largest weight
-    is 127); the graph turns them into float32, which is what it computes with.
+    is 127), or as uint8 with one scale for all ("levels"); the graph turns them into float32, and computes with that.
     """
 
     def __init__(self, name: str, about: str) -> None:
@@ -55,6 +55,13 @@ class Graph:
         nought = self.constant(np.zeros(len(flat)), np.int8)
         found = self.node("DequantizeLinear", whole, self.constant(scale), nought, axis=0)
         return found if values.ndim == 2 else self.node("Reshape", found, self.constant(values.shape, np.int64))
+
+    def levels(self, values: np.ndarray) -> str:
+        """Weights kept as a byte each, in even steps from the least to the largest: exactly, where they have such."""
+        least, most = float(values.min()), float(values.max())
+        step = max(most - least, 1e-12) / 255
+        whole = self.node("Cast", self.constant(np.rint((values - least) / step), np.uint8), to=TensorProto.FLOAT)
+        return self.node("Add", self.node("Mul", whole, self.constant(step)), self.constant(least))
 
     def save(self, path: Path, inputs: Mapping[str, tuple], results: Mapping[str, tuple], names: Mapping[str, str]):
         """Write the graph, checked; inputs and results: (numpy kind, shape) by name; names: which node is a result."""

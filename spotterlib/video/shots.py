@@ -21,6 +21,11 @@ _AROUND = 3  # steps before and after that it must stand out from
 _STILL = 0.3  # grey levels: a step that counts as this much even where nothing moves
 
 
+def shot_numbers() -> dict[str, object]:
+    """The constants of this file, JSON-ready, for whoever does the same elsewhere: changes in grey levels of 255."""
+    return {"size": list(_SIZE), "least": _LEAST, "times": _TIMES, "around": _AROUND, "still": _STILL}
+
+
 class ShotCuts:
     """Takes the decoded frames of a video in order, and knows the frames that begin a new shot."""
 

@@ -15,11 +15,11 @@ import torch
 
 from spotterlib import Detector, SpotterError, export_onnx, grad_cam, load_checkpoint, scan_video
 from spotterlib.base import ROOT, CheckpointError
-from spotterlib.faces import face_networks
+from spotterlib.faces import face_networks, face_recogniser
 from spotterlib.portable import app_constants
 from spotterlib.scan import explain_clips
 
-NAMES = {"trunk.onnx", "recurrent.onnx", "pnet.onnx", "rnet.onnx", "onet.onnx"}
+NAMES = {"trunk.onnx", "recurrent.onnx", "pnet.onnx", "rnet.onnx", "onet.onnx", "recogniser.onnx"}
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +116,18 @@ def test_the_finders_are_those_of_mtcnn(exported, size):
             assert ours[key] == pytest.approx(value.numpy(), abs=1e-4), (name, key)
 
 
+def test_the_recogniser_is_that_of_the_package(exported, faces):
+    net, _ = face_recogniser()
+    cut = faces[:, ::6, :150, 40:190].reshape(-1, 150, 150, 3)
+    pictures = np.ascontiguousarray(cut.transpose(0, 3, 1, 2), np.float32)
+    session = onnxruntime.InferenceSession(exported / "recogniser.onnx")
+    ours = session.run(["points"], {"pictures": pictures})[0]
+    with torch.no_grad():
+        theirs = net(torch.from_numpy(pictures)).numpy()
+    assert np.linalg.norm(ours - theirs, axis=1).max() <= 1e-3, "two people are 0.36 apart at least"
+    assert np.linalg.norm(theirs[:1] - theirs[4:], axis=1).min() > 0.05, "what gives one point agrees with anything"
+
+
 def test_what_lies_in_the_folder(shipped):
     about = json.loads((shipped / "spotter.json").read_text())
     assert {file.name for file in shipped.iterdir()} == NAMES | {"spotter.json"} and set(about["files"]) == NAMES
@@ -123,7 +135,9 @@ def test_what_lies_in_the_folder(shipped):
     assert about["constants"] == json.loads(json.dumps(app_constants()))
     assert about["card"]["calibration"] == load_checkpoint(device="cpu").card["calibration"]
     told = export_onnx.__doc__
-    for size, names in (("8.3 MB", ["trunk"]), ("11.4 MB", ["recurrent"]), ("2.0 MB", ["pnet", "rnet", "onet"])):
+    sizes = {"8.3 MB": ["trunk"], "11.4 MB": ["recurrent"], "5.6 MB": ["recogniser"]}
+    sizes["2.0 MB"] = ["pnet", "rnet", "onet"]
+    for size, names in sizes.items():
         assert f"{sum(about['files'][f'{name}.onnx']['bytes'] for name in names) / 1e6:.1f} MB" == size
         assert size in told
     kinds = {weight.data_type for weight in onnx.load(shipped / "trunk.onnx").graph.initializer}

@@ -1,0 +1,86 @@
+// The page: gets the detector ready, takes a video, shows how far it is, hands what was found to what shows it.
+
+const ABOUT = JSON.parse(el("about").textContent);
+const STEPS = {
+  read: "Reading the file", faces: "Looking for faces", shots: "A cut was seen: looking for more", score: "Scoring the faces" };
+let parts = null, worker = null, begun = 0, ticking = null;
+
+async function carried(name) {
+  const text = el(`carried-${name}`).textContent;
+  let bytes;
+  if (Uint8Array.fromBase64) bytes = Uint8Array.fromBase64(text);
+  else {
+    const raw = atob(text);
+    bytes = new Uint8Array(raw.length);
+    for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
+  }
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+async function prepare() {
+  const graphs = {};
+  for (const name of Object.keys(ABOUT.files)) graphs[name.replace(".onnx", "")] = await carried(name);
+  const [wasm, glue, code] = [await carried("wasm"), await carried("glue"), await carried("worker")];
+  parts = { graphs, wasm, glue, code: URL.createObjectURL(new Blob([code], { type: "text/javascript" })) };
+  el("file").disabled = false;
+  el("ready").textContent = "Choose a video";
+}
+
+function scan(file) {
+  if (!parts || !file) return;
+  stop();
+  play(false);
+  for (const id of ["result", "failed"]) el(id).hidden = true;
+  el("work").hidden = false;
+  worker = new Worker(parts.code);
+  worker.onmessage = ({ data }) => heard(data);
+  worker.onerror = (event) => failed(`The scan stopped (${event.message || "the browser ended it"}). Reload the page; if it stops again, the video may need more memory than there is.`);
+  worker.postMessage({ kind: "begin", about: ABOUT, graphs: parts.graphs, wasm: parts.wasm, glue: parts.glue });
+  worker.postMessage({ kind: "scan", file });
+  begun = performance.now();
+  ticking = setInterval(() => { el("working").textContent = `${((performance.now() - begun) / 1000).toFixed(0)} s`; }, 500);
+}
+
+function heard({ kind, step, share, report, said, mended }) {
+  if (kind === "step") {
+    el("step").textContent = STEPS[step];
+    el("share").value = share;
+  } else if (kind === "found") {
+    stop();
+    showReport(report, ABOUT.constants.crops.side);
+  } else failed(mended ? said : `The scan failed: ${said}. Try Spotter in Python on this file.`);
+}
+
+function failed(said) {
+  stop();
+  el("why").textContent = said;
+  el("failed").hidden = false;
+}
+
+function stop() {
+  worker?.terminate();
+  worker = null;
+  clearInterval(ticking);
+  el("work").hidden = true;
+  el("working").textContent = el("step").textContent = "";
+}
+
+function save() {
+  const text = JSON.stringify(shown.json, null, 1), link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+  link.download = `${shown.json.video.replace(/\.[^.]*$/, "")}_spotter.json`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+el("file").onchange = () => { scan(el("file").files[0]); el("file").value = ""; };
+el("cancel").onclick = stop;
+el("save").onclick = save;
+for (const kind of ["dragover", "drop", "dragleave"])
+  addEventListener(kind, (event) => {
+    event.preventDefault();
+    el("drop").classList.toggle("over", kind === "dragover");
+    if (kind === "drop") scan(event.dataTransfer.files[0]);
+  });
+prepare().catch((error) => failed(`This browser cannot run the page (${error.message}). Use a recent Chromium, Edge, Chrome or Firefox.`));

@@ -1,0 +1,178 @@
+// What was found, shown: verdict, people, the whole picture, face and heat, the strip of scores.
+
+const el = (id) => document.getElementById(id);
+const COLORS = JSON.parse(el("colors").textContent);
+const rgb = (color) => `rgb(${color.join(",")})`;
+let shown = null, face = 0, row = 0, timer = null;
+
+function plate(node, label, text) {
+  node.textContent = text;
+  node.style.background = rgb(COLORS[label].plate);
+  node.style.color = rgb(COLORS[label].ink);
+}
+
+// Scores run from blue (real) through grey to orange (fake), as everywhere in Spotter.
+function scoreColor(p) {
+  const middle = [215, 215, 215], end = COLORS[p >= 0.5 ? "FAKE" : "REAL"].plate, share = Math.abs(p - 0.5) * 2;
+  return rgb(middle.map((value, k) => Math.round(value + share * (end[k] - value))));
+}
+
+function pictureCanvas(crop, side) {
+  const data = new Uint8ClampedArray(side * side * 4).fill(255);
+  for (let i = 0, o = 0; i < crop.length; i += 3, o += 4) { data[o] = crop[i]; data[o + 1] = crop[i + 1]; data[o + 2] = crop[i + 2]; }
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = side;
+  canvas.getContext("2d").putImageData(new ImageData(data, side, side), 0, 0);
+  return canvas;
+}
+
+function showReport(report, side) {
+  shown = { ...report, side, pictures: new Map() };
+  const { json, said } = report;
+  el("name").textContent = json.video;
+  plate(el("verdict"), json.label, json.label);
+  el("head").style.setProperty("--verdict", rgb(COLORS[json.label].plate));
+  el("certain").textContent = said.verdict.slice(json.label.length).trim() && `${said.verdict.slice(json.label.length).trim()} confidence`;
+  el("reason").textContent = json.reason;
+  const hd = `${json.info.width} × ${json.info.height}, ${json.info.fps.toFixed(2)} frames a second, ${json.info.duration.toFixed(1)} s, ${json.info.codec}`;
+  const rows = [
+    ["Probability of fake", said.probability],
+    ["REAL at or below, FAKE at or above", `${json.checkpoint.t_low.toFixed(2)}, ${json.checkpoint.t_high.toFixed(2)}`],
+    ["Faces judged", String(json.faces.filter(({ probability }) => probability !== null).length)],
+    ["Share of the video looked at", `${Math.round(100 * json.coverage)} %`],
+    ["Video", hd],
+    ["SHA-256 of the file", json.file.sha256 ?? "not computed: the file is too large for this browser, or the page was not opened safely"],
+    ["Checkpoint", `${json.checkpoint.name}, SHA-256 ${json.checkpoint.sha256}`],
+    ["Took", `${(json.timings.faces + json.timings.score).toFixed(1)} s`],
+  ];
+  el("figures").replaceChildren(...rows.map(([name, value]) => {
+    const line = document.createElement("tr");
+    line.append(Object.assign(document.createElement("th"), { textContent: name }), Object.assign(document.createElement("td"), { textContent: value }));
+    return line;
+  }));
+  showPeople();
+  el("player").hidden = !json.faces.length;
+  el("result").hidden = false;
+  if (json.faces.length) choose(0);
+}
+
+function showPeople() {
+  const { json, crops, said } = shown;
+  for (const old of el("people").querySelectorAll("label")) old.remove();
+  el("people").hidden = el("who").hidden = json.faces.length < 2;
+  json.faces.forEach((one, number) => {
+    const label = Object.assign(document.createElement("label"), { className: "person" });
+    const input = Object.assign(document.createElement("input"), { type: "radio", name: "person", checked: number === 0 });
+    input.onchange = () => choose(number);
+    const sharpest = one.confidences.indexOf(Math.max(...one.confidences)), words = document.createElement("span");
+    const tag = Object.assign(document.createElement("span"), { className: "plate" });
+    plate(tag, one.label, said.faces[number]);
+    words.append(`${number + 1} `, tag);
+    label.append(input, pictureCanvas(crops[number][sharpest], shown.side), words);
+    el("people").append(label);
+  });
+}
+
+function choose(number) {
+  face = number;
+  const one = shown.json.faces[face];
+  el("who").textContent = `Face ${face + 1}: ${shown.said.faces[face]}${one.reason ? ` (${one.reason})` : ""}`;
+  el("slider").max = String(one.times.length - 1);
+  const scores = one.frame_scores.map((score) => score ?? -1), seen = one.confidences.findIndex((c) => c > 0);
+  show(Math.max(...scores) >= 0 ? scores.indexOf(Math.max(...scores)) : Math.max(seen, 0));
+}
+
+function show(number) {
+  row = number;
+  const { json, crops, side, said } = shown, one = json.faces[face], crop = crops[face][row];
+  el("slider").value = String(row);
+  const plain = el("plain").getContext("2d"), heat = el("heat").getContext("2d");
+  for (const context of [plain, heat]) {
+    context.clearRect(0, 0, 448, 448);
+    if (crop) context.drawImage(pictureCanvas(crop, side), 0, 0, 448, 448);
+  }
+  if (crop && one.heatmaps[row]) paintHeat(heat, one.heatmaps[row]);
+  const score = one.frame_scores[row];
+  const what = !crop ? "the face was not found" : score === null ? "not scored" : `frame score ${said.scores[face][row]}`;
+  el("caption").textContent = `${one.times[row].toFixed(2)} s · frame ${one.frames[row]} · ${what}`;
+  drawScene();
+  drawStrip();
+}
+
+// Seven by seven cells, between which a canvas draws bilinearly, cell centres kept in place.
+function paintHeat(context, cells) {
+  const small = new ImageData(7, 7);
+  cells.forEach((value, i) => small.data.set([232, 24, 24, Math.round(200 * Math.min(1, value / shown.json.heatmap_scale))], 4 * i));
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 7;
+  canvas.getContext("2d").putImageData(small, 0, 0);
+  context.imageSmoothingEnabled = true;
+  context.drawImage(canvas, 0, 0, 448, 448);
+}
+
+async function drawScene() {
+  const { json, scenes } = shown, at = row, chosen = face, blob = scenes[at], canvas = el("scene"), context = canvas.getContext("2d");
+  if (!blob) return context.clearRect(0, 0, canvas.width, canvas.height);
+  let picture = shown.pictures.get(at);
+  if (!picture) shown.pictures.set(at, picture = await createImageBitmap(blob));
+  if (at !== row || chosen !== face) return;
+  canvas.height = Math.round(canvas.width * picture.height / picture.width);
+  context.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  const scale = canvas.width / json.info.width;
+  context.font = "bold 22px system-ui, sans-serif";
+  json.faces.forEach((one, number) => {
+    const box = one.boxes[at];
+    if (box[0] === null) return;
+    const [x, y, w] = [box[0] * scale, box[1] * scale, (box[2] - box[0]) * scale];
+    context.strokeStyle = number === face ? rgb(COLORS[one.label].plate) : "rgb(255,214,0)";
+    context.lineWidth = number === face ? 5 : 3;
+    context.strokeRect(x, y, w, w);
+    context.fillStyle = context.strokeStyle;
+    const top = Math.max(0, y - 28);
+    context.fillRect(x, top, 28, 28);
+    context.fillStyle = number === face ? rgb(COLORS[one.label].ink) : "rgb(22,24,28)";
+    context.fillText(String(number + 1), x + 8, top + 22);
+  });
+}
+
+const endOf = () => Math.max(shown.json.info.duration, ...shown.json.faces[face].times, 1e-3);
+
+function drawStrip() {
+  const one = shown.json.faces[face], canvas = el("strip"), context = canvas.getContext("2d"), { width, height } = canvas;
+  context.fillStyle = "#e4e6ea";
+  context.fillRect(0, 0, width, height);
+  context.strokeStyle = "#c9cdd3";
+  context.lineWidth = 1;
+  for (let x = -height; x < width; x += 10) { context.beginPath(); context.moveTo(x, height); context.lineTo(x + height, 0); context.stroke(); }
+  const places = one.times.map((time) => time / endOf() * width);
+  const steps = places.slice(1).map((x, k) => x - places[k]).sort((a, b) => a - b), most = steps.length ? 0.75 * steps[steps.length >> 1] : 14;
+  one.times.forEach((_, k) => {
+    const score = one.frame_scores[k];
+    if (score === null) return;
+    const near = (other) => (other < 0 || other >= places.length ? most : Math.min(Math.abs(places[other] - places[k]) / 2, most));
+    const left = places[k] - near(k - 1), right = places[k] + near(k + 1), tall = Math.max(4, score * height);
+    context.fillStyle = "#fff";
+    context.fillRect(left, 0, right - left + 0.5, height);
+    context.fillStyle = scoreColor(score);
+    context.fillRect(left, height - tall, right - left + 0.5, tall);
+  });
+  context.fillStyle = "#16181c";
+  context.fillRect(Math.min(places[row], width - 4), 0, 4, height);
+}
+
+function seek(event) {
+  const box = el("strip").getBoundingClientRect(), time = (event.clientX - box.left) / box.width * endOf();
+  const apart = shown.json.faces[face].times.map((t) => Math.abs(t - time));
+  show(apart.indexOf(Math.min(...apart)));
+}
+
+function play(on) {
+  clearInterval(timer);
+  timer = on ? setInterval(() => show((row + 1) % shown.json.faces[face].times.length), 350) : null;
+  el("play").textContent = on ? "Pause" : "Play";
+}
+
+el("slider").oninput = () => { play(false); show(Number(el("slider").value)); };
+el("play").onclick = () => play(!timer);
+el("strip").onpointerdown = (event) => { play(false); seek(event); };
+el("strip").onpointermove = (event) => { if (event.buttons) seek(event); };

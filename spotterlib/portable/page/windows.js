@@ -1,0 +1,115 @@
+// Which frames are looked at: shots, windows, and the grid of each, from the times of all frames.
+
+const last = (list) => list[list.length - 1];
+const median = (values) => {
+  const sorted = Float64Array.from(values).sort(), n = sorted.length;
+  return n ? (sorted[(n - 1) >> 1] + sorted[n >> 1]) / 2 : NaN;
+};
+const spread = (count, from, to) =>
+  Array.from({ length: count }, (_, i) => (count === 1 ? from : i === count - 1 ? to : from + i * ((to - from) / (count - 1))));
+
+// Frames that a gap follows (nothing was filmed in it), and the times on a clock that stands still in every gap.
+function gapsOf(times) {
+  const steps = times.slice(1).map((t, i) => t - times[i]), usual = usualStep(steps);
+  return steps.flatMap((step, i) => (step > ABOUT.constants.windows.pause + usual ? [i] : []));
+}
+function usualStep(steps) {
+  const sorted = Float64Array.from(steps).sort();
+  return sorted.length ? sorted[(sorted.length - 1) >> 1] : 0;
+}
+function filmed(times) {
+  const gaps = new Set(gapsOf(times));
+  if (!gaps.size) return times;
+  const steps = times.slice(1).map((t, i) => t - times[i]), usual = usualStep(steps.filter((_, i) => !gaps.has(i)));
+  const clock = [times[0]];
+  steps.forEach((step, i) => clock.push(last(clock) + (gaps.has(i) ? usual : step)));
+  return clock;
+}
+
+// Length in s of what was filmed: the last frame lasts as long as a frame does on the mean.
+const durationOf = (times) => (last(filmed(times)) - times[0]) * times.length / Math.max(times.length - 1, 1);
+
+// Grid frames of each window, for the times of all frames and the first frame of every shot but the first.
+function planWindows(times, cuts) {
+  const how = ABOUT.constants.windows, shots = [];
+  let start = 0;
+  for (const end of [...cuts, times.length]) {
+    if (end > start) shots.push(Array.from({ length: end - start }, (_, i) => start + i));
+    start = end;
+  }
+  const at = (frames) => frames.map((i) => times[i]);
+  if (shots.length < 2) return shots.flatMap((shot) => piecesOf(times, shot, how.most).map((piece) => gridOf(piece, how.frames)));
+  const lengths = shots.map((shot) => durationOf(at(shot)));
+  let keep = shots.map((_, i) => i).filter((i) => lengths[i] > how.shortest_shot || shots.length <= how.most);
+  if (!keep.length) keep = [lengths.indexOf(Math.max(...lengths))];
+  const sum = (values) => values.reduce((a, b) => a + b, 0);
+  const share = Math.min(1, how.most * how.longest / sum(keep.map((i) => lengths[i])));
+  const pieces = keep.flatMap((i) => piecesOf(times, shots[i], Math.max(1, Math.ceil(lengths[i] / how.longest * share))));
+  const spans = pieces.map((piece) => durationOf(at(piece))), [aSecond, least] = how.shot_frames, all = sum(spans);
+  const wanted = spans.map((span) => Math.max(
+    Math.min(Math.max(rounded(aSecond * span), least), how.frames), Math.min(how.frames, rounded(how.frames * span / all))));
+  const thinner = Math.min(1, how.frames * how.most / sum(wanted));
+  return pieces.map((piece, i) => gridOf(piece, Math.trunc(Math.max(wanted[i] * thinner, how.thinned))));
+}
+
+// The windows of one shot, each as all its frames.
+function piecesOf(whole, shot, most) {
+  const how = ABOUT.constants.windows, times = shot.map((i) => whole[i]), duration = durationOf(times);
+  const count = Math.max(1, Math.ceil(Math.round(duration / how.longest * 1e6) / 1e6));
+  let starts, ends;
+  if (count > most) {
+    starts = spread(most, 0, duration - how.longest);
+    ends = starts.map((start) => start + how.longest);
+  } else {
+    const edges = spread(count + 1, 0, duration);
+    starts = edges.slice(0, -1);
+    ends = edges.slice(1);
+    ends[ends.length - 1] = Infinity;
+  }
+  const clock = filmed(times).map((t, _, all) => t - all[0]), breaks = new Set(gapsOf(times)), pieces = [];
+  starts.forEach((start, w) => {
+    let piece = [];
+    for (let i = 0; i < clock.length; i++) {
+      if (clock[i] < start - 1e-6 || clock[i] >= ends[w] - 1e-6) continue;
+      piece.push(i);
+      if (breaks.has(i)) { pieces.push(piece); piece = []; }
+    }
+    if (piece.length) pieces.push(piece);
+  });
+  return spread(Math.min(most, pieces.length), 0, pieces.length - 1).map((k) => pieces[rounded(k)].map((i) => shot[i]));
+}
+
+const gridOf = (frames, count) => {
+  const n = Math.min(count, frames.length);
+  return spread(n, 0, frames.length - 1).map((k) => frames[rounded(k)]);
+};
+
+const coverageOf = (times, plans) =>
+  Math.min(1, plans.reduce((sum, plan) => sum + last(plan) - plan[0] + 1, 0) / times.length);
+
+// Where one shot ends and the next begins: takes small looks at the frames in order, and knows the cuts.
+class ShotCuts {
+  constructor() {
+    this.how = ABOUT.constants.shots;
+    this.steps = new Array(this.how.around).fill(0);
+    this.count = 0;
+    this.cuts = [];
+  }
+
+  take(small) {
+    if (this.before) {
+      let change = 0;
+      for (let i = 0; i < small.length; i++) change += Math.abs(small[i] - this.before[i]);
+      this.steps.push(change / small.length);
+      const { around } = this.how;
+      if (this.steps.length > 2 * around + 1) this.steps.shift();
+      if (this.steps.length === 2 * around + 1) {
+        const middle = this.steps[around];
+        const most = Math.max(this.how.still, ...this.steps.filter((_, i) => i !== around));
+        if (middle >= this.how.least && middle >= this.how.times * most) this.cuts.push(this.count - around);
+      }
+    }
+    this.before = small;
+    this.count++;
+  }
+}

@@ -1,0 +1,169 @@
+"""The page scans in Chromium, offline, and says what Python says; what it carries is what was pinned."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spotterlib import Detector, SpotterError, export_onnx, scan_video
+from spotterlib.base import ROOT
+from spotterlib.fakes import make_samples
+from spotterlib.portable import LIBRARIES, library_files, write_page
+
+FOUND = "#result:not([hidden]), #failed:not([hidden])"
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory):
+    """The page with the shipped checkpoint."""
+    try:
+        library_files(ROOT / "runs" / "npm")
+    except SpotterError as error:
+        pytest.skip(f"the page's JavaScript is not here: {error}")
+    return write_page(tmp_path_factory.mktemp("page"), cache=ROOT / "runs" / "npm")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium here (Debian: apt-get install chromium)")
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser, written):
+    """The page, opened from disk with the network off, ready for a video; `asked` lists what it asked anybody for."""
+    context = browser.new_context(offline=True, viewport={"width": 1400, "height": 1000})
+    page = context.new_page()
+    page.set_default_timeout(300_000)
+    page.asked = []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on("websocket", lambda socket: page.asked.append(socket.url))
+    page.goto(written.as_uri())
+    page.wait_for_selector("#file:enabled, #failed:not([hidden])", state="attached")
+    assert page.is_hidden("#failed"), page.inner_text("#why")
+    return page
+
+
+@pytest.fixture(scope="module")
+def graphs(tmp_path_factory):
+    """Python's scan by the very graphs that the page has."""
+    return Detector.from_onnx(export_onnx(None, tmp_path_factory.mktemp("graphs")))
+
+
+@pytest.fixture(scope="module")
+def fake(tmp_path_factory):
+    """A sample clip with a face pasted onto itself."""
+    samples = make_samples(tmp_path_factory.mktemp("samples"), pairs=1)
+    (path,) = samples.table[samples.table["method"] == "SelfBlend"]["path"]
+    return samples.root / path
+
+
+def scanned(page, path) -> dict:
+    """What the page finds in a video, as it saves it."""
+    page.set_input_files("#file", path)
+    page.wait_for_selector(FOUND)
+    assert page.is_hidden("#failed"), page.inner_text("#why")
+    with page.expect_download() as saved:
+        page.click("#save")
+    assert saved.value.suggested_filename == f"{path.stem}_spotter.json"
+    return json.loads(open(saved.value.path(), encoding="utf-8").read())
+
+
+@pytest.mark.parametrize("name", ["face.mp4", "two.mp4", "late.mp4", "empty.mp4", "fake"])
+def test_the_page_says_what_python_says(page, graphs, clips, photograph, request, name):
+    path = request.getfixturevalue("fake") if name == "fake" else clips / name
+    ours, theirs = scanned(page, path), scan_video(path, graphs).to_dict()
+    assert ours["label"] == theirs["label"] and ours["reason"] == theirs["reason"]
+    assert ours["file"]["sha256"] == theirs["file"]["sha256"] and ours["file"]["size"] == path.stat().st_size
+    assert ours["checkpoint"] == {key: theirs["checkpoint"][key] for key in ours["checkpoint"]}
+    assert (ours["probability"] is None) == (theirs["probability"] is None) == (name == "empty.mp4")
+    assert len(ours["faces"]) == len(theirs["faces"]) == {"empty.mp4": 0, "two.mp4": 2}.get(name, 1)
+    if theirs["probability"] is not None:
+        assert abs(ours["probability"] - theirs["probability"]) <= 0.005, "0.03 are allowed; 0.0001 were measured"
+    for mine, other in zip(ours["faces"], theirs["faces"], strict=True):
+        assert mine["frames"] == other["frames"] and mine["times"] == pytest.approx(other["times"], abs=1e-6)
+        boxes = [np.array(face["boxes"], float) for face in (mine, other)]
+        assert np.array_equal(*(np.isnan(each) for each in boxes)) and np.nanmax(np.abs(boxes[0] - boxes[1])) <= 0.5
+        scores = [np.array(face["frame_scores"], float) for face in (mine, other)]
+        assert np.nanmax(np.abs(scores[0] - scores[1])) <= 0.01
+    assert page.inner_text("#verdict") == ours["label"] and page.inner_text("#reason") == ours["reason"]
+    assert all(address.startswith(("file:", "blob:", "data:")) for address in page.asked), page.asked
+    if name == "fake":
+        assert ours["label"] == "FAKE", "or no verdict of the page was ever FAKE"
+        for width in (390, 1400):
+            page.set_viewport_size({"width": width, "height": 1000})
+            assert page.evaluate("() => document.documentElement.scrollWidth") <= width, "wider than its window"
+            photograph(page, f"page_{width}", full_page=True)
+
+
+def test_what_is_no_video_is_refused_in_words(page, tmp_path):
+    (tmp_path / "text.mp4").write_text("no video")
+    page.set_input_files("#file", tmp_path / "text.mp4")
+    page.wait_for_selector(FOUND)
+    said = page.inner_text("#why")
+    assert page.is_hidden("#result") and "cannot be read as a video" in said and "ffmpeg -i" in said
+
+
+def test_a_scan_can_be_cancelled(page, fake):
+    page.set_input_files("#file", fake)
+    page.wait_for_selector("#work:not([hidden])")
+    page.click("#cancel")
+    assert page.is_hidden("#work") and page.is_hidden("#result") and page.is_hidden("#failed")
+
+
+def test_the_browser_is_held_to_no_connection(page):
+    """The rule is the page's own, and holds whatever a script in it tries."""
+    asked = "fetch('http://127.0.0.1:9/').then(() => 'through', () => 'refused')"
+    assert page.evaluate(f"() => {asked}") == "refused"
+    rules = page.get_attribute("meta[http-equiv=Content-Security-Policy]", "content")
+    assert "default-src 'none'" in rules and "connect-src 'none'" in rules and "http" not in rules
+
+
+def test_one_file_of_at_most_60_mb(written):
+    assert written.name == "index.html" and [file.name for file in written.parent.iterdir()] == ["index.html"]
+    assert 20e6 < written.stat().st_size <= 60e6
+
+
+def test_what_is_not_what_was_pinned_is_not_used(tmp_path, monkeypatch):
+    """Neither from the cache nor from npm."""
+    library = LIBRARIES[0]
+    kept = tmp_path / f"{library.name}-{library.version}.tgz"
+    kept.write_bytes(b"something else")
+    asked = []
+
+    class Answer:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def read(self):
+            return b"something else again"
+
+    def opened(address, timeout):
+        asked.append(address)
+        return Answer()
+
+    monkeypatch.setattr("urllib.request.urlopen", opened)
+    with pytest.raises(SpotterError, match="not the file that was pinned"):
+        library_files(tmp_path)
+    assert asked == [library.address] and kept.read_bytes() == b"something else"
+
+    def unreachable(address, timeout):
+        raise OSError("no network")
+
+    monkeypatch.setattr("urllib.request.urlopen", unreachable)
+    with pytest.raises(SpotterError, match=r"cannot be fetched \(no network\).*copy the file to"):
+        library_files(tmp_path)
+    assert replace(library, version="9").address.endswith("/onnxruntime-web-9.tgz")

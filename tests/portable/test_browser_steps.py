@@ -1,0 +1,206 @@
+"""The page's scripts, step by step in Chromium, beside what Python does with the same numbers."""
+
+from __future__ import annotations
+
+import shutil
+
+import av
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from spotterlib import combine_odds
+from spotterlib.faces import Detections
+from spotterlib.faces.crops import crop_face, thumbnail
+from spotterlib.faces.recognise import aligned
+from spotterlib.faces.tracking import Linker, smooth
+from spotterlib.faces.windows import coverage_of, plan_windows
+from spotterlib.metrics import certainty_text, probability_text
+from spotterlib.model import read_checkpoint
+from spotterlib.portable import app_constants
+from spotterlib.portable.browser import PAGE
+from spotterlib.scan.turned import face_roll
+from spotterlib.video.look import Look
+
+
+@pytest.fixture(scope="module")
+def call():
+    """Calls a function of the page's scripts by its name, with plain values."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium here (Debian: apt-get install chromium)")
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page()
+        page.add_script_tag(content="let ABOUT = null;")
+        for name in ("pixels", "windows", "follow", "people", "judge", "reason"):
+            page.add_script_tag(path=PAGE / f"{name}.js")
+        about = {"constants": app_constants(), "card": read_checkpoint(None)[2]}
+        page.evaluate("(about) => { ABOUT = about; }", about)
+        yield lambda code, *values: page.evaluate(f"(values) => ({code})(...values)", list(values))
+        browser.close()
+
+
+def picture_of(array: np.ndarray) -> dict:
+    return {"width": array.shape[1], "height": array.shape[0], "data": array.ravel().tolist()}
+
+
+def array_of(found: list, height: int, width: int) -> np.ndarray:
+    return np.array(found, float).reshape(height, width, 3)
+
+
+BYTES = "(p) => ({ ...p, data: Uint8ClampedArray.from(p.data) })"
+
+
+def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """A picture with soft and hard places."""
+    rng = np.random.default_rng(seed)
+    small = rng.integers(0, 256, (height // 4 + 2, width // 4 + 2, 3)).astype(np.uint8)
+    picture = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.clip(picture + rng.integers(-20, 20, picture.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", [(640, 360), (97, 61), (1280, 720)])
+def test_frames_are_reduced_as_by_opencv(call, size):
+    width, height = size
+    picture, to = noise(height // 4, width // 4), (width // 7, height // 7)
+    ours = array_of(
+        call(f"(p, w, h) => Array.from(shrunk(({BYTES})(p), w, h).data)", picture_of(picture), *to), *to[::-1]
+    )
+    theirs = cv2.resize(picture, to, interpolation=cv2.INTER_AREA).astype(float)
+    assert np.abs(ours - theirs).max() <= 1 and np.abs(ours - theirs).mean() < 0.05
+
+
+@pytest.mark.parametrize("to", [(24, 24), (48, 48), (61, 37), (9, 7)])
+def test_candidates_are_cut_as_by_torch(call, to):
+    picture = noise(53, 67)
+    ours = array_of(
+        call(f"(p, w, h) => Array.from(averaged(({BYTES})(p), w, h).data)", picture_of(picture), *to), *to[::-1]
+    )
+    tensor = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
+    theirs = torch.nn.functional.interpolate(tensor, size=to[::-1], mode="area")[0].permute(1, 2, 0).numpy()
+    assert np.abs(ours - theirs).max() <= 1e-3
+
+
+@pytest.mark.parametrize(
+    "box", [(20.4, 10.2, 70.4, 60.2), (-30.2, -8.1, 60.9, 83.0), (60, 40, 460, 440), (3, 3, 227, 227)]
+)
+def test_faces_are_cut_as_by_python(call, box):
+    picture, box = noise(200, 260), np.array(box, np.float32)
+    code = f"(p, box) => Array.from(cropped(({BYTES})(p), box, 224, ABOUT.constants.crops.padding).data)"
+    apart = np.abs(array_of(call(code, picture_of(picture), box.tolist()), 224, 224) - crop_face(picture, box))
+    assert apart.max() <= 1 and apart.mean() < 0.1
+    look = call(f"(p, box) => Array.from(lookOf(({BYTES})(p), box))", picture_of(picture), box.tolist())
+    assert np.dot(look, thumbnail(picture, box)) > 0.9999
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize(("matrix", "number"), [("bt709", 1), ("bt601", 5), ("bt2020", 9)])
+def test_colours_are_those_of_ffmpeg(call, matrix, number, full):
+    width, height = 64, 48
+    frame = av.VideoFrame(width, height, "yuv420p")
+    rng = np.random.default_rng(1)
+    planes = []
+    for plane, size in zip(frame.planes, [(height, width), *[(height // 2, width // 2)] * 2], strict=True):
+        values = rng.integers(0, 256, size).astype(np.uint8)
+        whole = np.zeros((plane.height, plane.line_size), np.uint8)
+        whole[:, : size[1]] = values
+        plane.update(whole.tobytes())
+        planes.append({"data": values.ravel().tolist(), "offset": 0, "stride": size[1], "step": 1})
+    frame.colorspace, frame.color_range = number, 2 if full else 1
+    ours = call(
+        f"(planes, matrix, full) => Array.from(fromPlanes({width}, {height}, planes, 2, 2, matrix, full).data)",
+        planes,
+        matrix,
+        full,
+    )
+    assert array_of(ours, height, width).tolist() == Look(width, height).rgb(frame).astype(float).tolist()
+
+
+def videos() -> list[tuple[np.ndarray, list[int]]]:
+    """Frame times and cuts of videos long and short, at even and uneven rates, with gaps, with few and many shots."""
+    rng = np.random.default_rng(2)
+    found = [(np.array([0.0]), []), (np.arange(5) / 25, []), (np.arange(75) / 25, [30]), (np.arange(301) / 25, [])]
+    for _ in range(40):
+        count = int(rng.integers(2, 3000))
+        times = np.cumsum(rng.choice([0.04, 0.033, 0.1, 0.5], count))
+        if rng.random() < 0.4:
+            times[int(rng.integers(1, count)) :] += rng.choice([11.0, 13.0, 500.0])
+        cuts = np.unique(rng.integers(1, count, int(rng.choice([0, 0, 1, 3, 90])))) if count > 2 else np.array([], int)
+        found.append((times - times[0], cuts.tolist()))
+    found.append((np.arange(30_000) / 25, []))
+    return found
+
+
+def test_the_same_frames_are_looked_at(call):
+    for times, cuts in videos():
+        ours = call("(times, cuts) => planWindows(times, cuts)", times.tolist(), cuts)
+        theirs = plan_windows(times, cuts=cuts)
+        assert ours == [grid.tolist() for grid in theirs], (len(times), cuts)
+        assert call("coverageOf", times.tolist(), ours) == pytest.approx(coverage_of(times, theirs))
+
+
+def test_faces_are_followed_and_smoothed_as_by_python(call):
+    """Four people who walk, cross, go away for a while and come back; a slip of the detector now and then."""
+    code = """(frames) => {
+        const linker = new Linker();
+        for (const { time, boxes, looks, cut } of frames) {
+            if (cut) linker.cut();
+            linker.add(time, { boxes, points: boxes, confidences: boxes }, 2, looks);
+        }
+        const rows = (track) => [...track.keys()].sort((a, b) => a - b);
+        return linker.tracks.map((track) => rows(track).map((row) => [row, track.get(row).box]));
+    }"""
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        linker, frames = Linker(), []
+        faces = rng.normal(size=(4, 768)).astype(np.float32)
+        place, speed = rng.uniform(0, 300, (4, 2)), rng.normal(0, 40, (4, 2))
+        away = rng.integers(0, 40, 4)
+        for row in range(40):
+            time, there = 0.25 * row, [k for k in range(4) if not away[k] <= row < away[k] + 5 + 3 * k]
+            corner = place[there] + speed[there] * time + rng.normal(0, 1, (len(there), 2))
+            boxes = np.concatenate([corner, corner + 60], 1).astype(np.float32)
+            looks = faces[there] + 0.2 * rng.normal(size=(len(there), 768)).astype(np.float32)
+            looks /= np.linalg.norm(looks, axis=1, keepdims=True)
+            if row == 25:
+                linker.cut()
+            found = Detections(boxes, np.zeros((len(there), 5, 2), np.float32), np.ones(len(there), np.float32))
+            linker.add(time, found, 2.0, list(looks))
+            frames.append({"time": time, "boxes": boxes.tolist(), "looks": looks.tolist(), "cut": row == 25})
+        theirs = [[[row, track[row].box.tolist()] for row in sorted(track)] for track in linker.tracks]
+        assert call(code, frames) == theirs and len(theirs) >= 4
+    values, times = (
+        np.random.default_rng(0).normal(size=(24, 4)),
+        np.cumsum(np.random.default_rng(1).uniform(0.01, 0.6, 24)),
+    )
+    ours = np.array(call("(values, times) => smoothed(values, times)", values.tolist(), times.tolist()))
+    assert ours == pytest.approx(smooth(values, times), abs=1e-9)
+    assert call("(values, times) => smoothed(values, times)", [[1, 2]], [3]) == [[1, 2]]
+
+
+def test_faces_are_turned_upright_as_by_python(call):
+    picture = noise(224, 224)
+    upright = np.array([[78, 90], [146, 90], [112, 128], [84, 165], [140, 165]], float)
+    for seed, angle in enumerate((-25, 0, 8, 40)):
+        turn = np.radians(angle)
+        matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+        points = (upright - 112) @ matrix.T + 112 + np.random.default_rng(seed).normal(0, 2, (5, 2))
+        code = f"(p, points) => Array.from(aligned(({BYTES})(p), points).data)"
+        ours = array_of(call(code, picture_of(picture), points.tolist()), 150, 150)
+        assert np.abs(ours - aligned(picture, points)).mean() <= 6, (
+            "noise of 20 levels: half a pixel off is 10 and more"
+        )
+        clip = type("Clip", (), {"landmarks": points[None].astype(np.float32)})
+        assert call("rollOf", points.tolist()) == pytest.approx(float(face_roll(clip)[0]), abs=1e-3)
+
+
+def test_numbers_are_joined_and_said_as_by_python(call):
+    for odds in ([0.2], [0.9, 0.9], [0.01, 0.99, 0.5], [1e-12, 0.3], [1.0, 0.2], [0.0, 0.0]):
+        assert call("combined", odds) == pytest.approx(combine_odds(odds), abs=1e-9)
+    for p in (0.0, 0.004, 0.005, 0.0149, 0.47, 0.5, 0.995, 0.99499, 1.0, None):
+        assert call("(p) => probabilityText(p, 'p')", p) == probability_text(p, "p")
+        for label in ("REAL", "FAKE", "UNDECIDED"):
+            assert call("certaintyText", label, p) == certainty_text(label, p)
