@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     detector = load_checkpoint(options.checkpoint, options.device)
     out = output_path(options.out)
     kept = out / "heat.npz"
-    found = dict(np.load(kept)) if kept.is_file() else {}
+    found = dict(np.load(kept, allow_pickle=False)) if kept.is_file() else {}
     if not found or str(found["checkpoint"]) != detector.card["sha256"]:
         people = tqdm(list(carriers(options.portraits)), desc="people", mininterval=10)
         clips = [clip for carrier, name in people for clip in explained(detector, carrier, name)]
