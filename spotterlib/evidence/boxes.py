@@ -1,29 +1,29 @@
-"""Boxes in a notebook: one onto which a file is dropped, and one that scans what was dropped or named."""
+"""The box of a notebook that scans what is dropped on it or named, and hands out the results."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-from contextlib import ExitStack
+import asyncio
+import threading
+import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
-import anywidget
 import ipywidgets as widgets
-import traitlets
-from IPython.display import display
 
-from ..base import SpotterError, atomic_path, file_sha256, output_path, own_name
-from ..video import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+from ..base import SpotterError, output_path, own_name
+from ..video import PICTURE_SUFFIXES, VIDEO_SUFFIXES, picture_kind
 from .diagnostic import write_diagnostic_video
+from .drop import DropBox
+from .links import ResultLinks
 from .markup import fill_widget
 from .page import export_page
-from .scrubber import examine
+from .scrubber import FrameScrubber
 
 if TYPE_CHECKING:
     from ..scan import ScanReport
 
-_HINT = "Drop a video or a picture here, or click to choose one"
+Told = Callable[[float], None]
 
 
 def upload_box() -> ScanBox:
@@ -32,30 +32,46 @@ def upload_box() -> ScanBox:
 
 
 class ScanBox(widgets.VBox):
-    """A box in a notebook: drop or name a video, press Scan, and see the verdict with its evidence.
-    A picture (JPEG, PNG, WebP) is scanned as a still.
+    """A box in a notebook: drop a video, or type the path of one and press Enter, and see the verdict with its
+    evidence. A picture (JPEG, PNG, WebP) is scanned as a still.
 
-    The diagnostic video and the page to hand on go to `runs/`, what is dropped to `runs/uploads/`. Without a browser (a
-    run by papermill) it is merely shown. `report` holds the last `ScanReport`.
+    A bar tells how far a scan is, and Cancel ends it; whatever is dropped or named meanwhile takes its place. The page
+    to hand on is written to `runs/` first, the diagnostic video, which takes longer, when it is asked for; what is
+    dropped is kept in `runs/uploads/`. Without a browser (a run by papermill) the box is merely shown. `report` holds
+    the last `ScanReport`, None before and after a scan that came to nothing.
     """
 
     def __init__(self) -> None:
-        hint = "or the path of a video or picture on this machine"
-        self.path = widgets.Text(placeholder=hint, layout=widgets.Layout(width="420px"))
-        kinds = ",".join(["video/*", *sorted(VIDEO_SUFFIXES), *PICTURE_SUFFIXES])
-        self.drop = DropBox(accept=kinds)
-        self.drop.observe(self._arrived, "file")
+        hint = "or the path of a video or picture on this machine, then Enter"
+        wide = widgets.Layout(width="420px", max_width="100%")
+        self.path = widgets.Text(placeholder=hint, tooltip="Path of a video or picture", layout=wide)
+        self.drop = DropBox(accept=",".join(["video/*", *sorted(VIDEO_SUFFIXES), *PICTURE_SUFFIXES]))
         self.button = widgets.Button(description="Scan", button_style="primary", layout=widgets.Layout(width="90px"))
+        self.bar = widgets.FloatProgress(0.0, min=0.0, max=1.0, tooltip="How much is done")
+        self.cancel = widgets.Button(description="Cancel", layout=widgets.Layout(width="90px"))
+        self.working = widgets.HBox([self.bar, self.cancel])
         self.state = widgets.HTML()
-        self.output = widgets.Output()
+        self.links = ResultLinks()
+        self.more = widgets.Button(description="Make the diagnostic video", layout=widgets.Layout(width="210px"))
+        self.shown = widgets.VBox()
         self.report: ScanReport | None = None
-        self.button.on_click(self._scan)
+        self._wanted: Callable[[], Any] | None = None  # what is to be done next
+        self._busy, self._stopped = False, threading.Event()
+        self._task: asyncio.Task | None = None  # held: asyncio itself forgets a task that nobody holds
+        self.path.on_msg(lambda _, message, __: message.get("event") == "submit" and self._ask())
+        self.drop.observe(self._arrived, "file")
+        self.button.on_click(lambda _: self._ask())
+        self.more.on_click(lambda _: self._begin(self._film))
+        self.cancel.on_click(lambda _: self._stopped.set())
+        _show(self.working, False)
+        _show(self.more, False)
         row = widgets.HBox([self.path, self.button], layout=widgets.Layout(flex_flow="row wrap"))
-        super().__init__([self.drop, row, self.state, self.output])
+        super().__init__([self.drop, row, self.working, self.state, self.links, self.more, self.shown])
 
     def _arrived(self, change: dict) -> None:
         if change["new"] is not None:
             self.path.value = ""  # what came last is meant
+            self._ask()
 
     def chosen(self) -> Path | str:
         """The video named, else the file that was dropped. Raises `SpotterError` for neither."""
@@ -64,94 +80,109 @@ class ScanBox(widgets.VBox):
             raise SpotterError("Nothing to scan yet: drop a video or a picture on the box, or type the path of one.")
         return named
 
-    def _scan(self, _: Any) -> None:
-        self.output.clear_output()
-        self.button.disabled = True
-        with self.output:  # a defect shows its traceback here; what a user can mend is one sentence
+    def _ask(self) -> None:
+        self._begin(self._scan)
+
+    def _begin(self, work: Callable[[], Any]) -> None:
+        """Do work, once what is under way has ended: at once in a kernel, whose loop goes on meanwhile."""
+        self._wanted = work
+        if self._busy:
+            self._stopped.set()
+            return
+        try:
+            self._task = asyncio.get_running_loop().create_task(self._work_off())
+        except RuntimeError:  # no loop: a program, not a kernel
+            asyncio.run(self._work_off())
+
+    async def _work_off(self) -> None:
+        while self._wanted is not None:
+            work, self._wanted = self._wanted, None
+            self._busy = True
+            self._stopped.clear()
+            self.bar.value, self.state.value = 0.0, ""
+            _show(self.working, True)
             try:
-                self._show(self.chosen())
+                await work()
+            except _Cancelled as stopped:
+                self.state.value = fill_widget("aside", text=f"Cancelled: {stopped}.", width=560)
             except SpotterError as error:
                 self.state.value = fill_widget("problem", text=str(error))
-        self.button.disabled = False
+            except Exception:  # a defect: nothing else would show it, for the cell has ended long ago
+                self.state.value = fill_widget("defect", text=traceback.format_exc())
+            finally:
+                self._busy = False
+                _show(self.working, False)
 
-    def _show(self, path: Path | str) -> None:
-        self.state.value = "Scanning…"
-        scrubber = examine(path)
-        self.report = scrubber.report
-        display(scrubber)
-        self.state.value = "Writing the evidence…"
-        made = {} if self.report.still else {"Diagnostic video": str(write_diagnostic_video(self.report))}
-        page = export_page(self.report, Path("runs") / f"{own_name(self.report.video)}_spotter.html")
-        made["Page to hand on"] = str(page)
-        self.state.value = fill_widget("written", files=made)
+    async def _scan(self) -> None:
+        from .. import scan
 
+        self.report, self.links.files, self.shown.children = None, [], ()
+        _show(self.more, False)
+        path = self.chosen()
+        name = Path(path).name
 
-class DropBox(anywidget.AnyWidget):
-    """Takes one file after another into `runs/uploads/`; `file` is the last one that arrived whole, else None.
+        def look(told: Told) -> ScanReport:
+            return scan.scan_image(path) if picture_kind(path) else scan.scan_video(path, progress=told)
 
-    Phones give many videos one name: a file that differs from what is there under its name gets a hash into its own.
-    A file that stops half way is left under a temporary name and goes with the next one or with the kernel. What goes
-    wrong with the disk is said in the box (`said`).
-    """
+        def words(share: float) -> str:
+            return f"Looking for faces in {name}" if share < scan.FACES else f"Scoring the faces of {name}"
 
-    _esm = Path(__file__).with_name("drop.js")
-    accept = traitlets.Unicode("").tag(sync=True)
-    said = traitlets.Unicode(_HINT).tag(sync=True)
-    file = traitlets.Instance(Path, allow_none=True)  # of the kernel alone
+        nothing = "nothing was kept of the scan"
+        report = await self._beside(look, words, nothing)
+        if self._stopped.is_set():  # a picture is scanned too quickly to hear it
+            raise _Cancelled(nothing)
+        target = output_path(Path("runs") / f"{own_name(report.video)}_spotter.html")
+        page = await self._beside(lambda _: export_page(report, target), lambda _: "Writing the page")
+        self.report = report
+        self.links.add("Page to hand on", page)
+        self.shown.children = [FrameScrubber(report).whole()]
+        _show(self.more, not report.still)
+        self.state.value = ""
 
-    def __init__(self, accept: str = "") -> None:
-        super().__init__(accept=accept)
-        self._arriving: ExitStack | None = None
-        self._name, self._size, self._hash = "", 0, hashlib.sha256()
-        self._part: BinaryIO | None = None
-        self.on_msg(self._receive)
-
-    def _receive(self, _: Any, content: dict, buffers: list) -> None:
-        """The browser says {begin: name, size} and then, each time it is told {from}, sends {at} with a piece."""
+    async def _film(self) -> None:
+        report = self.report
+        _show(self.more, False)
+        film = None
         try:
-            if "begin" in content:
-                self._begin(str(content["begin"]), int(content["size"]))
-            elif self._part is not None and content.get("at") == self._part.tell():
-                self._part.write(buffers[0])
-                self._hash.update(buffers[0])
-            else:
-                return
-            self._go_on()
-        except OSError as error:
-            self._drop()
-            self.said = f"{self._name} could not be kept ({error.strerror}). Free some room, or type a path instead."
-            self.send({"from": None})
+            film = await self._beside(
+                lambda told: write_diagnostic_video(report, progress=told),
+                lambda _: "Writing the diagnostic video",
+                "nothing was kept of the diagnostic video",
+            )
+        finally:
+            _show(self.more, film is None)  # to be asked for again
+        self.links.add("Diagnostic video", film)
+        self.state.value = ""
 
-    def _begin(self, name: str, size: int) -> None:
-        self._drop()
-        self.file, self._size = None, size
-        self._name = Path(name.replace("\\", "/")).name
-        if self._name in ("", ".", ".."):
-            self._name = "upload"
-        self._hash = hashlib.sha256()
-        with ExitStack() as arriving:
-            self._final = output_path(Path("runs/uploads") / f".arriving-{os.getpid()}-{id(self)}")
-            temporary = arriving.enter_context(atomic_path(self._final))
-            self._part = arriving.enter_context(temporary.open("wb"))
-            self._arriving = arriving.pop_all()
+    async def _beside(self, work: Callable[[Told], Any], words: Callable[[float], str], lost: str = "") -> Any:
+        """What `work` returns, done in a thread. words: what is done, by the share 0…1; lost: what Cancel costs."""
+        loop, last = asyncio.get_running_loop(), -1.0
 
-    def _go_on(self) -> None:
-        arrived = self._part.tell()
-        if arrived < self._size:
-            self.said = f"{self._name}: {100 * arrived // self._size} % of {self._size / 1e6:.1f} MB"
-            self.send({"from": arrived})
-            return
-        arriving, self._arriving, self._part = self._arriving, None, None
-        arriving.close()  # the file is whole
-        place = self._final.with_name(self._name)
-        if place.exists() and file_sha256(place) != self._hash.hexdigest():  # another one, maybe scanned already
-            place = place.with_name(f"{place.stem[:100]}-{self._hash.hexdigest()[:12]}{place.suffix}")
-        os.replace(self._final, place)
-        self.file, self.said = place, f"{self._name} is here ({self._size / 1e6:.1f} MB). Press Scan."
-        self.send({"from": None})
+        def show(share: float) -> None:
+            self.bar.value = share
+            self.state.value = fill_widget("aside", text=f"{words(share)}: {100 * share:.0f} %", width=560)
 
-    def _drop(self) -> None:
-        """Forget what came of a file that did not arrive whole."""
-        arriving, self._arriving, self._part = self._arriving, None, None
-        if arriving is not None:
-            arriving.__exit__(EOFError, EOFError("not whole"), None)  # no OSError: the disk is not to blame
+        def told(share: float) -> None:
+            nonlocal last
+            if self._stopped.is_set():
+                raise KeyboardInterrupt  # as whoever stops a program: nobody takes it for a fault of the video
+            if share - last >= 0.01 or share >= 1:
+                last = share
+                loop.call_soon_threadsafe(show, share)  # widgets belong to the kernel's thread
+
+        def whole() -> Any:
+            try:
+                return work(told)
+            except KeyboardInterrupt:
+                raise _Cancelled(lost) from None
+
+        show(0.0)
+        return await asyncio.to_thread(whole)
+
+
+class _Cancelled(Exception):
+    """Work that was cancelled, and what is lost by that."""
+
+
+def _show(widget: widgets.Widget, on: bool) -> None:
+    widget.layout.display = None if on else "none"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,13 +37,18 @@ def predict_with_diagnostics(path, checkpoint=None, out=None, device="auto") -> 
     return report.label, report.confidence, str(write_diagnostic_video(report, out))
 
 
-def write_diagnostic_video(report: ScanReport, path: str | os.PathLike[str] | None = None) -> Path:
+def write_diagnostic_video(
+    report: ScanReport,
+    path: str | os.PathLike[str] | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Path:
     """Write the scanned video again with the evidence painted on it; every frame, its times and its sound are kept.
 
     path: where (default `runs/<own name>_spotter.mp4`: the video's name and a hash of its whole path, so that no other
     video's result is replaced). H.264, yuv420p; the picture in its own resolution (that of most frames; one of another
     size is fitted onto it, not stretched), the strip of figures below it; its metadata say what it is (`is_result`).
-    Frames stream through: a long video needs no more memory than a short one.
+    Frames stream through: a long video needs no more memory than a short one. progress: called with the share done,
+    0…1; what it raises ends the work, and nothing is left of it.
     Raises `VideoError` when the video is gone, is another one now, or would be overwritten; and for a still picture.
     """
     if report.still:
@@ -52,7 +57,7 @@ def write_diagnostic_video(report: ScanReport, path: str | os.PathLike[str] | No
     if target.exists() and Path(report.video).exists() and os.path.samefile(target, report.video):
         raise VideoError(f"{target} is the scanned video itself. Give the diagnostic video another name.")
     kept = {"times": report.times, "audio_from": report.video, "comment": RESULT}
-    return write_video(target, _drawn_frames(report), report.info.fps, **kept)
+    return write_video(target, _drawn_frames(report, progress), report.info.fps, **kept)
 
 
 def draw_frame(report: ScanReport, index: int, image: np.ndarray) -> np.ndarray:
@@ -70,7 +75,7 @@ def draw_frame(report: ScanReport, index: int, image: np.ndarray) -> np.ndarray:
     return _draw(report, index, image, lay_out_strip(report, image.shape[:2]), evidence, 0)
 
 
-def _drawn_frames(report: ScanReport) -> Iterator[np.ndarray]:
+def _drawn_frames(report: ScanReport, progress: Callable[[float], None] | None = None) -> Iterator[np.ndarray]:
     """The frames of the diagnostic video. Raises `VideoError` when the video is not the one that was scanned."""
     changed = VideoError(f"{report.video} is not the video that was scanned (frames differ). Scan it again.")
     canvas = (report.info.width, report.info.height)  # one for all frames, whatever their own size
@@ -86,6 +91,8 @@ def _drawn_frames(report: ScanReport) -> Iterator[np.ndarray]:
             moments = report.times[index : index + _BLOCK]
             evidence = [evidence_at(face, moments) for face in faces]
         yield _draw(report, index, image, caption, evidence, row)
+        if progress is not None:
+            progress((index + 1) / len(report.times))
     if index + 1 < len(report.times):
         raise changed
 

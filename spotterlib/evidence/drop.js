@@ -9,7 +9,7 @@ function render({ model, el }) {
   box.className = "spotter-drop";
   box.style.cssText =
     "display:block;width:420px;max-width:100%;box-sizing:border-box;padding:14px;border:2px dashed #8894a5;" +
-    "border-radius:6px;text-align:center;cursor:pointer";
+    "border-radius:6px;text-align:center;cursor:pointer;color:var(--jp-ui-font-color1, inherit)";
   input.type = "file";
   input.accept = model.get("accept");
   input.style.cssText = "position:absolute;opacity:0;width:1px;height:1px"; // still reached with the keyboard

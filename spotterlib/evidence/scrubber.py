@@ -24,6 +24,7 @@ from ..video import picture_kind
 from . import draw
 from .heat import OPACITY, THRESHOLD, overlay_heatmap, red_share
 from .markup import data_address, fill_widget
+from .names import ControlNames
 from .scenes import draw_scene, person_words, portrait_of, scene_boxes
 from .sheet import contact_sheet, face_sheet, telling
 from .words import certainty, describe, heat_note, heat_words, video_name
@@ -88,11 +89,17 @@ class FrameScrubber:
         self.worth = heat_note(self.report.checkpoint if self.report is not None else {})
 
     def _ipython_display_(self) -> None:
-        if self.faces:
-            display(self.build().box)
-        else:
-            display(widgets.HTML(_verdict(self.report)))
+        display(self._top())
         _show_picture(*self.sheet())
+
+    def whole(self) -> widgets.VBox:
+        """All that a display shows, as one widget, for a box that stands there already."""
+        picture, text = self.sheet()
+        sheet = fill_widget("sheet", picture=data_address(draw.encode_jpeg(picture)), text=text, width=SHOWN)
+        return widgets.VBox([self._top(), widgets.HTML(sheet)])
+
+    def _top(self) -> widgets.Widget:
+        return self.build().box if self.faces else widgets.HTML(_verdict(self.report))
 
     def build(self) -> ScrubberView:
         """A fresh set of widgets. Raises `ArgumentError` when there is no face to show."""
@@ -163,10 +170,14 @@ class FrameScrubber:
         head = [widgets.HTML(_verdict(self.report))] if self.report is not None else []
         if self.report is not None and len(self.faces) > 1:
             head.append(who)
-        wrapped = widgets.Layout(flex_flow="row wrap", width="100%", max_width="720px")
-        settings = widgets.HBox([*tuned, style, opacity, threshold], layout=wrapped)
+        wrapped = widgets.Layout(flex_flow="row wrap", width="100%", max_width="860px")
+        loose = widgets.Layout(flex_flow="row wrap")
+        pairs = [widgets.HBox(pair, layout=loose) for pair in ([*tuned, style], [opacity, threshold])]
+        settings = widgets.HBox(pairs, layout=wrapped)
         said = fill_widget("aside", text=self.worth[1], width=SHOWN)
-        box = widgets.VBox([*head, stack, widgets.HBox([play, slider], layout=wrapped), settings, widgets.HTML(said)])
+        moving = [play, slider, ControlNames()]
+        box = widgets.VBox([*head, stack, widgets.HBox(moving, layout=wrapped), settings, widgets.HTML(said)])
+        box.add_class("spotter-scrubber")
         return ScrubberView(box, play, slider, stack, opacity, threshold, style, face)
 
     def sheet(self) -> tuple[np.ndarray, str]:

@@ -185,19 +185,21 @@ class _Finder:
         self.held, self.looks = [], 0
         give_back()
         self.window += 1
-        if self.progress is not None:
-            self.progress(self.window / len(self.grids))
 
     def _link(self) -> None:
         """Give the faces of this window's grid frames to the tracks."""
         looked = [held for held in self.held if held.index in self.begun]
-        try:
-            found = [self.begun.pop(held.index).result() for held in looked]
-        except (RuntimeError, IndexError, ValueError) as error:
-            raise VideoError(
-                f"{self.path}: the face detector failed on the frames from {looked[0].time:.1f} s on ({error}). "
-                'Try device="cpu", or convert the video.'
-            ) from error
+        found = []
+        for held in looked:
+            try:
+                found.append(self.begun.pop(held.index).result())
+            except (RuntimeError, IndexError, ValueError) as error:
+                raise VideoError(
+                    f"{self.path}: the face detector failed on the frames from {looked[0].time:.1f} s on ({error}). "
+                    'Try device="cpu", or convert the video.'
+                ) from error
+            if self.progress is not None:
+                self.progress((self.window + len(found) / len(looked)) / len(self.grids))
         steps = np.diff([held.time for held in looked])
         patience = max(PATIENCE, 1.5 * float(np.median(steps))) if len(steps) else PATIENCE
         for held, faces in zip(looked, found, strict=True):

@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "stills": ["scan_image"],
         "verify": ["Verification", "verify_report"],
         "turned": ["pose_numbers"],
-        "videos": ["scan_video", "score_faces"],
+        "videos": ["FACES", "scan_video", "score_faces"],
         "zones": ["ZONES", "ZONE_GRID", "crop_points", "zone_map", "zone_shares"],
     },
 )

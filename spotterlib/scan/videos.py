@@ -37,6 +37,9 @@ from .turned import faces_lie, leaning_windows, pose_problem, told
 
 _LOG = logging.getLogger(__name__)
 
+FACES = 0.7
+"""Share of a scan that is spent on finding faces, as its progress is told."""
+
 
 def scan_video(
     path: str | os.PathLike[str],
@@ -49,8 +52,9 @@ def scan_video(
     """Find, follow and score every face of a video, and explain the scores.
 
     checkpoint: a loaded `Detector`, the path of one to load, or None for the one shipped; progress: called with the
-    share done, 0…1; start, end: from and to in s where only a part is to be scanned, a segment of a report say (None:
-    from the beginning, to the end); what lies beyond counts as not looked at. Raises `VideoError` (missing, not a
+    share done, 0…1, up to `FACES` while faces are looked for (what it raises ends the scan); start, end: from and to in
+    s where only a part is to be scanned, a segment of a report say (None: from the beginning, to the end); what lies
+    beyond counts as not looked at. Raises `VideoError` (missing, not a
     video, nothing decodes, nothing between start and end) or `CheckpointError`; a video without enough of a face is no
     error but an UNDECIDED report with its reason. Ctrl-C and SIGTERM: see `stoppable`.
     """
@@ -59,13 +63,14 @@ def scan_video(
     with stoppable(f"The scan of {name}", again), enough_memory(f"The scan of {name}"):
         detector = checkpoint if isinstance(checkpoint, Detector) else load_checkpoint(checkpoint, device)
         loaded = time.perf_counter()
-        share = (lambda s: progress(0.7 * s)) if progress else None
+        looking = (lambda share: progress(FACES * share)) if progress else None
         place, span = checked_path(path), _span(name, start, end)
         with unchanged(place):  # so that the hash is that of what was scanned
-            found = find_faces(place, device=detector.device, progress=share, span=span)
+            found = find_faces(place, device=detector.device, progress=looking, span=span)
             file, credentials = file_facts(place), read_credentials(place)
         seen = time.perf_counter()
-        faces = score_faces(detector, found)
+        scoring = (lambda share: progress(FACES + (1 - FACES) * share)) if progress else None
+        faces = score_faces(detector, found, scoring)
     done = time.perf_counter()
     if progress is not None:
         progress(1.0)
@@ -89,14 +94,21 @@ def _span(name: str, start: float | None, end: float | None) -> tuple[float, flo
     return span
 
 
-def score_faces(detector: Detector, found: VideoFaces) -> list[FaceResult]:
-    """Score every face, the strongest first and those without a score last."""
+def score_faces(
+    detector: Detector, found: VideoFaces, progress: Callable[[float], None] | None = None
+) -> list[FaceResult]:
+    """Score every face, the strongest first and those without a score last; progress: as `scan_video` has it."""
+    faces, count = [], len(found.tracks)
     with enough_memory(f"Scoring {found.info.path}"):
-        faces = [_score_face(detector, found, number) for number in range(len(found.tracks))]
+        for number in range(count):
+            windows = (lambda share, done=number: progress((done + share) / count)) if progress else None
+            faces.append(_score_face(detector, found, number, windows))
     return sorted(faces, key=lambda face: (face.probability is None, -(face.probability or 0.0)))
 
 
-def _score_face(detector: Detector, found: VideoFaces, number: int) -> FaceResult:
+def _score_face(
+    detector: Detector, found: VideoFaces, number: int, progress: Callable[[float], None] | None
+) -> FaceResult:
     """Score every window of one face that has enough frames."""
     track, clip = found.tracks[number], found.clips[number]
     rows, valid = windows_of(track, clip, detector.most_roll)
@@ -117,6 +129,8 @@ def _score_face(detector: Detector, found: VideoFaces, number: int) -> FaceResul
                 raise CheckpointError(f"{detector.name} gives no number for {found.info.path}. Restore the checkpoint.")
             heatmaps[there] = shown_heat(heat[0][valid[window]], frame_scores[there])
         give_back()
+        if progress is not None:
+            progress((window + 1) / count)
     windows = tuple(
         WindowResult(float(start), float(end), p, int(n))
         for (start, end), p, n in zip(found.windows, probability, usable, strict=True)

@@ -7,7 +7,7 @@ import shutil
 import pytest
 from makers.report_factory import make_report, make_video
 
-from spotterlib.evidence import boxes, scrubber
+from spotterlib.evidence import scrubber
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,5 @@ def browser():
 def shown(monkeypatch):
     """What would be displayed."""
     seen = []
-    for file in (scrubber, boxes):
-        monkeypatch.setattr(file, "display", lambda *things, **how: seen.append((things[0], how)))
+    monkeypatch.setattr(scrubber, "display", lambda *things, **how: seen.append((things[0], how)))
     return seen

@@ -11,6 +11,7 @@ from makers.report_factory import make_report, make_video
 from spotterlib.base import ROOT, WriteError, own_name
 from spotterlib.evidence import export_page, predict_with_diagnostics, write_diagnostic_video
 from spotterlib.evidence.boxes import ScanBox
+from spotterlib.evidence.drop import DropBox
 
 
 @pytest.fixture
@@ -57,17 +58,17 @@ def test_a_clone_that_was_moved_gives_the_same_names(tmp_path):
 def dropped(box, name, content):
     """What the browser sends when a file is dropped, answering as it is asked."""
     asked = []
-    box.drop.send = lambda message, *_: asked.append(message["from"])
-    box.drop._handle_custom_msg({"begin": name, "size": len(content)}, [])
+    box.send = lambda message, *_: asked.append(message["from"])
+    box._handle_custom_msg({"begin": name, "size": len(content)}, [])
     while asked[-1] is not None:
         at = asked[-1]
-        box.drop._handle_custom_msg({"at": at}, [memoryview(content[at : at + 3])])
-    return box.drop.file
+        box._handle_custom_msg({"at": at}, [memoryview(content[at : at + 3])])
+    return box.file
 
 
 @pytest.mark.parametrize("name", ["video.mp4", "ä" * 125 + ".mp4"])
 def test_an_upload_replaces_no_other(clone, name):
-    box = ScanBox()
+    box = DropBox()
     first, second = dropped(box, name, b"a video"), dropped(box, name, b"another")
     assert first.name == name and first.read_bytes() == b"a video"
     assert second != first and second.read_bytes() == b"another" and second.suffix == ".mp4"

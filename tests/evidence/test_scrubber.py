@@ -109,7 +109,7 @@ def test_several_faces(report):
     short = make_face(probability=0.2, gap=slice(0))
     two = replace(report, faces=(report.faces[0], short))
     view = FrameScrubber(two).build()
-    assert view.face in view.box.children[-2].children
+    assert view.face in view.box.children[-2].children[0].children
     before = decoded(view.stack.children[11].children[0])
     view.slider.value = 11
     assert view.face.options[1] == ("2: REAL 80 %", 1)
@@ -120,7 +120,7 @@ def test_several_faces(report):
     assert view.slider.value == view.stack.selected_index == 11
     assert not np.array_equal(decoded(view.stack.children[11].children[0]), before)
     alone = FrameScrubber(report).build()
-    assert alone.face not in alone.box.children[-2].children
+    assert alone.face not in alone.box.children[-2].children[0].children
 
 
 def test_a_clip_alone():

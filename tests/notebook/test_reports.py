@@ -16,11 +16,12 @@ each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
 def install_cells(path) -> tuple[str, str]:
-    """The text and the code that ask whether Spotter is there: the first code after the parameters."""
+    """The text and the code that ask whether Spotter is there: nothing before them but the parameters."""
     cells = nbformat.read(path, as_version=4).cells
-    code = [k for k, cell in enumerate(cells) if cell.cell_type == "code"]
-    assert "parameters" in cells[code[0]].metadata["tags"]
-    return cells[code[1] - 1].source, cells[code[1]].source
+    (asks,) = [k for k, cell in enumerate(cells) if cell.cell_type == "code" and "find_spec" in cell.source]
+    earlier = [cell for cell in cells[:asks] if cell.cell_type == "code"]
+    assert all("parameters" in cell.metadata.get("tags", []) for cell in earlier), "before all that needs Spotter"
+    return cells[asks - 1].source, cells[asks].source
 
 
 @each

@@ -135,6 +135,12 @@ def test_title_and_first_sentence(path):
     assert title and sentence.endswith(".") and len(sentence) > 30
 
 
+def test_the_first_notebook_begins_with_the_box():
+    """Before anything is scanned, and before what only those need who write code."""
+    asks, box, *_ = code_cells(NOTEBOOKS[0])
+    assert "find_spec" in asks.source and box.source.endswith("upload_box()")
+
+
 def test_readme_table_is_that_of_the_folder():
     from spotterlib.notebook.runner import notebook_table
 

@@ -569,9 +569,11 @@ def test_widgets_escape_every_name(report, tmp_path, monkeypatch, name):
     box = ScanBox()
     box.path.value = str(tmp_path / name.replace("/", "∕"))  # there is none: the sentence that says so names it
     box.button.click()
-    assert "There is nothing at" in box.state.value and Elements(box.state.value).found == [("div", "style")]
+    said = box.state.value
+    assert "There is nothing at" in said and Elements(said).found == [("div", "class", "style")]
     box.drop._handle_custom_msg({"begin": name, "size": 3}, [])
-    script = (ROOT / "spotterlib" / "evidence" / "drop.js").read_text("utf-8")
+    scripts = sorted((ROOT / "spotterlib" / "evidence").glob("*.js"))
+    script = "".join(file.read_text("utf-8") for file in scripts)
     assert "innerHTML" not in script, "what is said is set as text"
 
 
