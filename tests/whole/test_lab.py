@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import pickle
+import re
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from makers.bounded import end, until
 from spotterlib.base import ROOT
 from spotterlib.notebook import export_html, run_notebook
 from spotterlib.scan import scan_video
+from spotterlib.video import probe_video
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium (apt-get install chromium)")
 
@@ -150,6 +152,49 @@ STEP = (
 )
 
 
+WIDE = """() => [...document.querySelectorAll('.jp-OutputArea-output *')].filter((one) => one.offsetParent &&
+    one.getBoundingClientRect().right > document.querySelector('.jp-OutputArea').getBoundingClientRect().right + 1)
+    .map((one) => `${one.tagName} ${one.className}`)"""
+"""What is drawn beyond the right edge of its cell."""
+
+POOR = """() => {
+    const parts = (color) => [...color.match(/[\\d.]+/g).map(Number), 1].slice(0, 4);
+    const linear = (part) => (part /= 255) <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+    const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+    const ground = (one) => {
+        for (; one; one = one.parentElement) {
+            const color = parts(getComputedStyle(one).backgroundColor);
+            if (color[3] === 1) return color;
+        }
+        return [255, 255, 255, 1];
+    };
+    const poor = [], outputs = document.querySelectorAll('.jp-OutputArea-output');
+    for (const text of [...outputs].flatMap((output) => [...output.querySelectorAll('*')])) {
+        const own = [...text.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+        if (!own || !text.offsetParent || text.tagName === 'OPTION' || text.tagName === 'STYLE') continue;
+        const behind = ground(text), color = parts(getComputedStyle(text).color);
+        const seen = [0, 1, 2].map((k) => color[3] * color[k] + (1 - color[3]) * behind[k]);
+        const [low, high] = [light(seen), light(behind)].sort((a, b) => a - b);
+        const ratio = (high + 0.05) / (low + 0.05);
+        if (ratio < 4.5) poor.push(`${text.textContent.slice(0, 40)}: ${ratio.toFixed(1)}`);
+    }
+    return poor;
+}"""
+"""Texts of a cell's outputs that stand out too little from what is behind them (WCAG: 4.5 : 1)."""
+
+
+def readable(page) -> None:
+    """Nothing is cut off at 900 px, and all is legible in JupyterLab's dark theme as in its light one."""
+    assert page.evaluate(POOR) == []
+    page.set_viewport_size({"width": 900, "height": 900})
+    page.wait_for_timeout(500)
+    assert page.evaluate(WIDE) == []
+    page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+    page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
+    page.wait_for_timeout(500)
+    assert page.evaluate(POOR) == []
+
+
 @pytest.fixture
 def notebook_of(tmp_path):
     """Puts a notebook under the clone, where JupyterLab opens it, and takes it and what it made away at the end."""
@@ -194,6 +239,13 @@ def test_scrubbing_in_the_browser(lab, browser, scrubbed, photograph):
     assert "time" in said() and "score" in said() and "found" in said()
     assert page.get_by_text("the red").first.is_visible()
     photograph(page, "scrubber")
+    for role, name in [
+        ("slider", "Frame"),
+        ("slider", "Opacity"),
+        ("slider", "Threshold"),
+        ("button", "Play or pause"),
+    ]:
+        page.get_by_role(role, name=name, exact=True).wait_for()
 
     handle = page.locator(".noUi-handle").first
     for key in ("Home", "End", "ArrowLeft"):
@@ -204,9 +256,9 @@ def test_scrubbing_in_the_browser(lab, browser, scrubbed, photograph):
     quickest = min(page.evaluate(STEP) for _ in range(7))
     assert quickest < 250, "13 ms on a quiet machine; this one may be busy"
     before = said()
-    page.get_by_role("button", name="Play").or_(page.locator(".widget-play button")).first.click()
+    page.get_by_role("button", name="Play or pause").click()
     page.wait_for_function(f"(before) => {SHOWN}.parentElement.innerText !== before", arg=before)
-    page.locator(".widget-play button").nth(0).click()
+    page.get_by_role("button", name="Play or pause").click()
 
     drawn = place()
     opacity = page.locator(".widget-inline-hbox", has_text="Opacity").locator(".noUi-handle")
@@ -216,6 +268,10 @@ def test_scrubbing_in_the_browser(lab, browser, scrubbed, photograph):
     drawn = place()
     page.locator(".widget-dropdown", has_text="Face").locator("select").select_option(index=1)
     page.wait_for_function(f"(drawn) => {SHOWN} && {SHOWN}.getAttribute('src') !== drawn", arg=drawn)
+    readable(page)
+    rows = [page.get_by_role("slider", name=name).bounding_box()["y"] for name in ("Opacity", "Threshold")]
+    assert rows[0] == rows[1], "with two faces to choose from, too"
+    photograph(page, "scrubber_dark_900")
     assert troubles == []
     page.close()
 
@@ -233,25 +289,44 @@ BOX = "from spotterlib.evidence import upload_box\n\nupload_box()"
 
 
 def test_a_video_dropped_on_the_box_is_scanned(lab, browser, notebook_of, clips, tmp_path, photograph):
-    """Dropped, then another one chosen, which is larger than the 10 MiB that a message to the server may hold."""
+    """Dropped, its page opened, its video asked for and downloaded; then, while another scan runs, one chosen that is
+    larger than the 10 MiB that a message to the server may hold, and is no video; then a path, with Enter."""
     box_alone, troubles = notebook_of("drop", [nbformat.v4.new_code_cell(BOX)]), []
     page, name = run_all(browser, lab, box_alone, troubles), Path(box_alone).stem
     box = page.locator(".spotter-drop")
     box.wait_for()
     code = base64.b64encode((clips / "face.mp4").read_bytes()).decode()
     page.evaluate(DROP, [box.element_handle(), f"{name}.mp4", code])
-    page.get_by_text(f"{name}.mp4 is here").wait_for()
+    page.get_by_role("button", name="Cancel").wait_for()
+    page.get_by_text("Page to hand on").wait_for()
     kept = ROOT / "runs" / "uploads" / f"{name}.mp4"
     assert kept.read_bytes() == (clips / "face.mp4").read_bytes()
-    page.get_by_role("button", name="Scan", exact=True).click()
-    page.get_by_text("Page to hand on").wait_for()
-    assert page.locator(".jupyter-widgets", has_text="Verdict").count() >= 1
-    photograph(page, "upload_box")
+    page.locator(".jupyter-widgets", has_text="Verdict").first.wait_for()
+    assert list((ROOT / "runs").glob(f"{name}*.mp4")) == [], "the diagnostic video is not made unasked"
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name=re.compile("^Open .*html")).click()
+    opened.value.locator("#slider").wait_for()
+    opened.value.close()
+    page.get_by_role("button", name="Make the diagnostic video").click()
+    with page.expect_download() as downloaded:
+        page.get_by_role("link", name=re.compile("^Download .*mp4")).click()
+    assert downloaded.value.suggested_filename.startswith(name) and probe_video(downloaded.value.path()).frames == 30
+    page.locator(".spotter-drop").scroll_into_view_if_needed()
+    readable(page)
+    photograph(page, "upload_box_dark_900")
+
     big = tmp_path / f"{name}-big.mp4"
     big.write_bytes(np.random.default_rng(0).bytes(24_000_000))
     box.locator("input").set_input_files(big)
     page.get_by_text(f"{big.name} is here (24.0 MB)").wait_for()
-    assert (kept.parent / big.name).read_bytes() == big.read_bytes() and troubles == []
+    assert (kept.parent / big.name).read_bytes() == big.read_bytes()
+    page.get_by_text("Page to hand on").wait_for(state="detached")
+    trouble = page.locator(".spotter-problem")
+    trouble.wait_for()
+    page.get_by_placeholder("then Enter").fill("no such.mp4")
+    page.keyboard.press("Enter")
+    trouble.filter(has_text="There is nothing at").wait_for()
+    assert trouble.count() == 1 and troubles == []
     page.close()
 
 
