@@ -149,7 +149,7 @@ def test_no_picture_of_a_long_video_is_kept(tmp_path, monkeypatch):
             alive.append(sum(one() is not None for one in drawn))
 
     draw_all = diagnostic._drawn_frames
-    monkeypatch.setattr(diagnostic, "_drawn_frames", lambda report: watched(draw_all(report)))
+    monkeypatch.setattr(diagnostic, "_drawn_frames", lambda report, progress: watched(draw_all(report, progress)))
     write_diagnostic_video(make_report(source), tmp_path / "out.mp4")
     assert len(alive) == 300 and max(alive) <= 4
 

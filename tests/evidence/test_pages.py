@@ -135,7 +135,7 @@ def test_data_cannot_end_their_element(monkeypatch, video, tmp_path):
         ("aside", {"text": NAME, "width": 9}),
         ("paragraph", {"text": NAME, "width": 9}),
         ("problem", {"text": NAME}),
-        ("written", {"files": {NAME: NAME}}),
+        ("defect", {"text": NAME}),
     ],
 )
 def test_a_widget_is_no_less_strict(part, values):

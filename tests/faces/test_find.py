@@ -300,6 +300,6 @@ def test_after_each_window_what_was_freed_is_handed_back(monkeypatch):
     finder = find._Finder("long.mp4", grids, grids, np.zeros(0, int), "cpu", done.append, False)
     for index in range(3 * 24):
         finder.take(index, index / 2, np.full((180, 320, 3), index, np.uint8))
-    assert handed_back == [[0, 0], [0, 1], [0, 2]], "once a window, when its pictures are let go"
+    assert handed_back == [[0, 24], [0, 48], [0, 72]], "once a window, when its pictures are let go"
     ((clip,),) = finder.tracks_and_clips(np.arange(3 * 24) / 2)[1:]
     assert clip.frames.shape[0] == 3 * 24 and clip.valid.all() and not any(finder.crops), "no crop is kept twice"
