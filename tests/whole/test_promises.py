@@ -191,7 +191,7 @@ ELSEWHERE = {
     ("scan/folders.py", "open"): "the journal: lines are only added, and half a line is passed over",
     ("base/locks.py", "write_bytes"): "the temporary file itself, begun empty",
     ("faces/cache_file.py", "savez"): "into the temporary file that cache.py claimed",
-    ("evidence/boxes.py", "open"): "into a temporary file that stays open between messages",
+    ("evidence/drop.py", "open"): "into a temporary file that stays open between messages",
 }
 
 
