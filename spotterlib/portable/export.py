@@ -20,7 +20,7 @@ def export_onnx(checkpoint: str | os.PathLike[str] | None, folder: str | os.Path
     * `pnet.onnx`, `rnet.onnx`, `onet.onnx`: MTCNN's networks, which find faces: `pictures` float32 RGB 0…255 (N, 3, H,
       W) → `probabilities`, `regressions`, and `landmarks` of the last: 2.0 MB together.
     * `recogniser.onnx`: aligned faces `pictures` float32 RGB 0…255 (N, 3, 150, 150) → `points` (N, 128), which lie near
-      each other for one person. Weights a byte each, as they are shipped: 5.6 MB.
+      each other for one person. Weights as they are shipped, most of them a byte each: 6.5 MB.
     * `spotter.json`: name; the checkpoint's card, whose calibration turns a logit into P(fake) = 1 / (1 + exp(−(scale ·
       logit + bias))); every constant of how faces are found, followed and cut; bytes and sha256 of each file.
 

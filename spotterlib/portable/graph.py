@@ -57,11 +57,16 @@ class Graph:
         return found if values.ndim == 2 else self.node("Reshape", found, self.constant(values.shape, np.int64))
 
     def levels(self, values: np.ndarray) -> str:
-        """Weights kept as a byte each, in even steps from the least to the largest: exactly, where they have such."""
-        least, most = float(values.min()), float(values.max())
-        step = max(most - least, 1e-12) / 255
-        whole = self.node("Cast", self.constant(np.rint((values - least) / step), np.uint8), to=TensorProto.FLOAT)
-        return self.node("Add", self.node("Mul", whole, self.constant(step)), self.constant(least))
+        """Weights kept as a byte each where they are at most 256 even levels, others as they are."""
+        found = np.unique(values.astype(np.float64))
+        span = float(found[-1] - found[0])
+        steps = round(span / float(np.diff(found).min())) if len(found) > 1 else 0
+        step = span / max(steps, 1)
+        whole = np.rint((values - found[0]) / max(step, 1e-12))
+        if not 0 < steps <= 255 or np.abs(whole * step + found[0] - values).max() > 1e-5 * span:
+            return self.constant(values)
+        kept = self.node("Cast", self.constant(whole, np.uint8), to=TensorProto.FLOAT)
+        return self.node("Add", self.node("Mul", kept, self.constant(step)), self.constant(found[0]))
 
     def save(self, path: Path, inputs: Mapping[str, tuple], results: Mapping[str, tuple], names: Mapping[str, str]):
         """Write the graph, checked; inputs and results: (numpy kind, shape) by name; names: which node is a result."""

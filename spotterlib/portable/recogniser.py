@@ -1,4 +1,4 @@
-"""The network that tells people apart as an ONNX graph, its weights a byte each, as they are shipped."""
+"""The network that tells people apart as an ONNX graph, its weights as they are shipped: most of them a byte each."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def test_what_lies_in_the_folder(shipped):
     assert about["constants"] == json.loads(json.dumps(app_constants()))
     assert about["card"]["calibration"] == load_checkpoint(device="cpu").card["calibration"]
     told = export_onnx.__doc__
-    sizes = {"8.3 MB": ["trunk"], "11.4 MB": ["recurrent"], "5.6 MB": ["recogniser"]}
+    sizes = {"8.3 MB": ["trunk"], "11.4 MB": ["recurrent"], "6.5 MB": ["recogniser"]}
     sizes["2.0 MB"] = ["pnet", "rnet", "onet"]
     for size, names in sizes.items():
         assert f"{sum(about['files'][f'{name}.onnx']['bytes'] for name in names) / 1e6:.1f} MB" == size

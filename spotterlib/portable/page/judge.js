@@ -106,7 +106,7 @@ async function look(crops) {
     features.push(out.features.data.slice());
     part.forEach((_, k) => {
       frames.push(out.frame_logits.data[k]);
-      heat.push(Array.from(out.heat.data.subarray(49 * k, 49 * k + 49)));
+      heat.push([0, 7, 14, 21, 28, 35, 42].map((at) => Array.from(out.heat.data.subarray(49 * k + at, 49 * k + at + 7))));
     });
   }
   const width = features[0].length / Math.min(4, crops.length), all = new Float32Array(crops.length * width);

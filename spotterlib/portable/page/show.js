@@ -102,7 +102,7 @@ function show(number) {
 // Seven by seven cells, between which a canvas draws bilinearly, cell centres kept in place.
 function paintHeat(context, cells) {
   const small = new ImageData(7, 7);
-  cells.forEach((value, i) => small.data.set([232, 24, 24, Math.round(200 * Math.min(1, value / shown.json.heatmap_scale))], 4 * i));
+  cells.flat().forEach((value, i) => small.data.set([232, 24, 24, Math.round(200 * Math.min(1, value / shown.json.heatmap_scale))], 4 * i));
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = 7;
   canvas.getContext("2d").putImageData(small, 0, 0);

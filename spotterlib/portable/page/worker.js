@@ -110,7 +110,7 @@ async function sha256(file) {
 // What the page shows, and what it saves: plain values, crops and scenes beside them.
 async function reported(file, video, found, timings) {
   const { faces, finder, times, probability: p, label } = found, { t_low, t_high } = ABOUT.card.thresholds;
-  const heats = faces.flatMap((face) => [...face.heat.values()].flat());
+  const heats = faces.flatMap((face) => [...face.heat.values()].flat(2));
   const rate = times.length > 1 ? (times.length - 1) / last(filmed(times)) : 25;
   return {
     json: {
@@ -130,7 +130,7 @@ async function reported(file, video, found, timings) {
         heatmaps: finder.rows.map((_, row) => face.heat.get(row) ?? null),
       })),
       segments: segmentsOf(faces, finder),
-      heatmap_scale: Math.max(...heats, 0) || 1,
+      heatmap_scale: heats.reduce((most, value) => Math.max(most, value), 0) || 1,
       info: { width: found.width, height: found.height, fps: rate, frames: times.length,
         duration: durationOf(times) || 1 / rate, codec: video.codec, has_audio: video.has_audio },
       checkpoint: { name: ABOUT.name, sha256: ABOUT.card.sha256, card_sha256: ABOUT.card_sha256, t_low, t_high },
