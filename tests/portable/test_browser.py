@@ -86,7 +86,7 @@ def test_the_page_says_what_python_says(page, graphs, clips, photograph, name):
         boxes = [np.array(face["boxes"], float) for face in (mine, other)]
         assert np.array_equal(*(np.isnan(each) for each in boxes)) and np.nanmax(np.abs(boxes[0] - boxes[1])) <= 0.5
         scores = [np.array(face["frame_scores"], float) for face in (mine, other)]
-        assert np.nanmax(np.abs(scores[0] - scores[1])) <= 0.01
+        assert np.nanmax(np.abs(scores[0] - scores[1])) <= 0.01, "of single frames"
     assert page.inner_text("#verdict") == ours["label"] and page.inner_text("#reason") == ours["reason"]
     assert all(address.startswith(("file:", "blob:", "data:")) for address in page.asked), page.asked
     if name == "two.mp4":

@@ -15,17 +15,6 @@ function areaTaps(from, to) {
   return taps;
 }
 
-// Two inputs an output: OpenCV's INTER_LINEAR, cell centres kept in place.
-function linearTaps(from, to) {
-  const taps = [];
-  for (let i = 0; i < to; i++) {
-    const at = (i + 0.5) * from / to - 0.5, first = Math.floor(at), share = at - first;
-    const a = Math.min(Math.max(first, 0), from - 1), b = Math.min(Math.max(first + 1, 0), from - 1);
-    taps.push(a === b ? [[a, 1]] : [[a, 1 - share], [b, share]]);
-  }
-  return taps;
-}
-
 // torch's interpolate(mode="area"): plain means over whole pixels, that overlap where sizes do not divide.
 function meanTaps(from, to) {
   const taps = [];
@@ -73,8 +62,39 @@ const shrunk = (picture, width, height) =>
   resampled(picture, areaTaps(picture.width, width), areaTaps(picture.height, height), true);
 const averaged = (picture, width, height) =>
   resampled(picture, meanTaps(picture.width, width), meanTaps(picture.height, height), false);
-const stretched = (picture, width, height) =>
-  resampled(picture, linearTaps(picture.width, width), linearTaps(picture.height, height), true);
+
+// Where each output lies between two inputs, and the shares of both in 2,048ths: cell centres kept in place.
+function linearTaps(from, to, stops) {
+  return Array.from({ length: to }, (_, i) => {
+    const at = Math.fround((i + 0.5) * (from / to) - 0.5);
+    let first = Math.floor(at), share = Math.fround(at - first);
+    if (stops && (first < 0 || first >= from - 1)) [first, share] = [first < 0 ? 0 : from - 1, 0];
+    const inside = (k) => Math.min(Math.max(k, 0), from - 1);
+    return [inside(first), inside(first + 1), rounded(Math.fround(1 - share) * 2048), rounded(share * 2048)];
+  });
+}
+
+// A picture enlarged as by OpenCV's INTER_LINEAR, whose whole numbers it has.
+function stretched({ width: from, height, data }, w, h) {
+  const columns = linearTaps(from, w, true), out = new Uint8ClampedArray(w * h * 3), lines = new Map();
+  const across = (y) => {
+    let line = lines.get(y);
+    if (line) return line;
+    line = new Int32Array(w * 3);
+    columns.forEach(([a, b, p, q], x) => {
+      for (let c = 0; c < 3; c++) line[3 * x + c] = data[3 * (y * from + a) + c] * p + data[3 * (y * from + b) + c] * q;
+    });
+    if (lines.size > 3) lines.delete(lines.keys().next().value);
+    lines.set(y, line);
+    return line;
+  };
+  linearTaps(height, h, false).forEach(([a, b, p, q], y) => {
+    const one = across(a), other = across(b);
+    for (let i = 0, o = y * w * 3; i < w * 3; i++, o++)
+      out[o] = ((((one[i] >> 4) * p) >> 16) + (((other[i] >> 4) * q) >> 16) + 2) >> 2;
+  });
+  return { width: w, height: h, data: out };
+}
 
 // Python's round: halves to the even neighbour.
 function rounded(value) {
