@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from scipy.special import expit
 from tqdm import tqdm
-from train_checkpoint import CLIPS_MIX, HELD, SHARES, load, prepare, validates, video_rows
+from train_checkpoint import CLIPS_MIX, HELD, SHARES, load, mean_of, prepare, validates, video_rows
 
 from spotterlib.base import command_line, find_input, need_data, output_path, run_main, write_json
 from spotterlib.faces import FRAMES, crop_face
@@ -33,10 +33,15 @@ EVEN = 600
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = command_line(__doc__, "device", out="runs/checkpoint")
-    parser.add_argument("checkpoint", help="the .safetensors file whose card is to be written anew")
+    parser.add_argument(
+        "checkpoint",
+        nargs="+",
+        help="the .safetensors file whose card is to be written anew, or several (one may come again, to weigh more), "
+        "whose mean is taken and left in --out with the card of the first",
+    )
     options = parser.parse_args(arguments)
     home, out = need_data("data/faces", "data/portraits", "data/clips", "data/grid"), output_path(options.out)
-    place = find_input(options.checkpoint)
+    place = find_input(mean_of(options.checkpoint, out))
     detector = load_checkpoint(place, options.device)
     everybody, _, decodings = prepare(home, out)
     held = [row for row in everybody if validates(row)]

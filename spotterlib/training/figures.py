@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..base import FAINT, FAKE, INK, TEAL, floats, make_figure, say, styled
-from .dataset import ClipDataset
+
+if TYPE_CHECKING:  # the figures are drawn without torch
+    from .dataset import ClipDataset
 
 _LOOKS = 3  # epochs searched for a clip that brings its fake
 
