@@ -169,3 +169,9 @@ def test_stills_have_a_calibration_and_thresholds_of_their_own():
     accused = expit(photographs * fitted["scale"] + fitted["bias"]) >= cuts["t_high"]
     assert fitted["scale"] > 0 and cuts["t_low"] <= 0.5 <= cuts["t_high"] and accused.mean() <= 0.05
     assert found["validation"]["pictures"] == 300, "videos are no stills"
+
+
+def test_the_preview_is_there_and_says_that_its_heat_falls_short():
+    """checkpoints/README.md sends readers to it, and tells why it is not the default."""
+    detector = load_checkpoint(ROOT / "checkpoints" / "spotter_v2_preview.safetensors")
+    assert detector.name == "spotter_v2_preview" and detector.card["localisation"]["shortfalls"]
