@@ -1,8 +1,6 @@
-"""Fixtures of the room of evidence: a video with a report on it, a browser, what would be displayed."""
+"""Fixtures of the room of evidence: a video with a report on it, what would be displayed."""
 
 from __future__ import annotations
-
-import shutil
 
 import pytest
 from makers.report_factory import make_report, make_video
@@ -18,18 +16,6 @@ def video(tmp_path_factory):
 @pytest.fixture(scope="module")
 def report(video):
     return make_report(video)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium here (Debian: apt-get install chromium)")
-    api = pytest.importorskip("playwright.sync_api")
-    with api.sync_playwright() as play:
-        started = play.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        yield started
-        started.close()
 
 
 @pytest.fixture

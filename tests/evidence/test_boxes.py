@@ -121,6 +121,11 @@ def in_a_kernel(work):
     asyncio.run(asyncio.wait_for(work(), 60))
 
 
+async def reached(event):
+    while not event.is_set():
+        await asyncio.sleep(0.01)
+
+
 async def until_idle(box):
     while box._busy:
         await asyncio.sleep(0.01)
@@ -140,8 +145,7 @@ def test_cancel_ends_a_scan_and_leaves_nothing(monkeypatch, clone):
 
     async def work():
         enter(box, "long.mp4")
-        while not begun.is_set():
-            await asyncio.sleep(0.01)
+        await reached(begun)
         assert box.working.layout.display is None, "bar and Cancel are there while it works"
         box.cancel.click()
         await until_idle(box)
@@ -168,8 +172,7 @@ def test_what_is_named_during_a_scan_takes_its_place(report, monkeypatch, clone)
 
     async def work():
         enter(box, "first.mp4")
-        while not begun.is_set():
-            await asyncio.sleep(0.01)
+        await reached(begun)
         enter(box, "second.mp4")
         await until_idle(box)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import av
 import cv2
 import numpy as np
@@ -25,22 +23,15 @@ from spotterlib.video.look import Look
 
 
 @pytest.fixture(scope="module")
-def call():
+def call(browser):
     """Calls a function of the page's scripts by its name, with plain values."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium here (Debian: apt-get install chromium)")
-    api = pytest.importorskip("playwright.sync_api")
-    with api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page()
-        page.add_script_tag(content="let ABOUT = null;")
-        for name in ("pixels", "windows", "follow", "people", "judge", "reason"):
-            page.add_script_tag(path=PAGE / f"{name}.js")
-        about = {"constants": app_constants(), "card": read_checkpoint(None)[2]}
-        page.evaluate("(about) => { ABOUT = about; }", about)
-        yield lambda code, *values: page.evaluate(f"(values) => ({code})(...values)", list(values))
-        browser.close()
+    page = browser.new_page()
+    page.add_script_tag(content="let ABOUT = null;")
+    for name in ("pixels", "windows", "follow", "people", "judge", "reason"):
+        page.add_script_tag(path=PAGE / f"{name}.js")
+    about = {"constants": app_constants(), "card": read_checkpoint(None)[2]}
+    page.evaluate("(about) => { ABOUT = about; }", about)
+    return lambda code, *values: page.evaluate(f"(values) => ({code})(...values)", list(values))
 
 
 def picture_of(array: np.ndarray) -> dict:

@@ -104,16 +104,6 @@ def test_a_notebook_that_was_run_leaves_git_clean(lab, name):
         kept.unlink(missing_ok=True) if there is None else kept.write_bytes(there)
 
 
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        started = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
-        yield started
-        started.close()
-
-
 RUN = """Promise.race([  // the browser's own promises have no end
     window.jupyterapp.commands.execute('notebook:run-all-cells'),
     new Promise((_, failed) => setTimeout(() => failed(new Error('the cells had not ended after 900 s')), 900_000)),

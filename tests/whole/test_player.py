@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shutil
 from fractions import Fraction
 
 import av
@@ -48,15 +47,8 @@ def record(path, frames, times, turns=0, wide=1):
 
 
 @pytest.fixture(scope="module")
-def page():
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium here (Debian: apt-get install chromium)")
-    api = pytest.importorskip("playwright.sync_api")
-    with api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        yield browser.new_page()
-        browser.close()
+def page(browser):
+    return browser.new_page()
 
 
 SHOW = """async ([code, times]) => {
