@@ -71,9 +71,12 @@ class Detector:
         return looks_for_of(self.card)
 
     def calibrated(self, logits: np.ndarray, head: str) -> np.ndarray:
-        """Probabilities of "fake" (N,) for raw logits (N,) of the head "clip" or "frame"."""
-        fitted = self.card["calibration"][head]
-        scaled = np.asarray(logits, np.float64) * fitted["scale"] + fitted["bias"]
+        """Probabilities of "fake" (N,) for raw logits (N,) of the head "clip" or "frame", or of that on a "still"."""
+        if head == "still":
+            scale, bias = self.stills[:2]
+        else:
+            scale, bias = (self.card["calibration"][head][name] for name in ("scale", "bias"))
+        scaled = np.asarray(logits, np.float64) * scale + bias
         return 0.5 * (1 + np.tanh(scaled / 2))
 
     def clip_logits(

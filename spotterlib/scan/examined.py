@@ -41,6 +41,18 @@ def examined_now(detector: Detector, **settings: object) -> Examined:
     )
 
 
+def about_checkpoint(detector: Detector, t_low: float, t_high: float, localisation: dict | None) -> dict[str, Any]:
+    """By which checkpoint, with its hashes, and which thresholds; localisation: how well its heat points at fakes."""
+    return {
+        "name": detector.name,
+        "sha256": detector.card["sha256"],
+        "card_sha256": detector.card_sha256,
+        "t_low": t_low,
+        "t_high": t_high,
+        "localisation": localisation,
+    }
+
+
 def machine(device: str) -> dict[str, str]:
     """What digits may depend on: versions, system, processor and device. No name of a person or a host."""
     found = {key: value for key, value in versions().items() if key != "spotterlib"}

@@ -153,6 +153,13 @@ def verdict(probability: float, t_low: float, t_high: float) -> str:
     return "FAKE" if probability >= t_high else "REAL" if probability <= t_low else "UNDECIDED"
 
 
+def confidence_in(label: str, probability: float | None) -> float | None:
+    """How sure a verdict is, in percent: of UNDECIDED that of the likelier answer; None without a probability."""
+    if probability is None:
+        return None
+    return 100 * {"FAKE": probability, "REAL": 1 - probability}.get(label, max(probability, 1 - probability))
+
+
 def segments_of(faces: Sequence[FaceResult], t_low: float, t_high: float) -> tuple[Segment, ...]:
     """Every scored window of every face, in the order of time."""
     found = []

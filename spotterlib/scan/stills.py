@@ -13,9 +13,9 @@ from ..metrics import probability_text
 from ..model import Detector, load_checkpoint
 from ..provenance import file_facts, read_credentials
 from ..video import VideoInfo, checked_path, read_picture, unchanged
-from .examined import examined_now
+from .examined import about_checkpoint, examined_now
 from .heatmap import explain_clips, shown_heat
-from .report import FaceResult, ScanReport, verdict
+from .report import FaceResult, ScanReport, confidence_in, verdict
 from .turned import face_roll, lying, upright_after
 from .videos import joint_probability
 
@@ -54,27 +54,19 @@ def scan_image(
     _, _, t_low, t_high, own = detector.stills
     p = joint_probability(faces)
     label = "UNDECIDED" if p is None else verdict(p, t_low, t_high)
-    confidence = None if p is None else 100 * {"FAKE": p, "REAL": 1 - p}.get(label, max(p, 1 - p))
     height, width = picture.shape[:2]
     return ScanReport(
         video=str(place),
         label=label,
         probability=p,
-        confidence=confidence,
+        confidence=confidence_in(label, p),
         reason=_reason(faces, label, p, turn, detector),
         faces=tuple(faces),
         times=np.zeros(1),
         frame_scores=faces[0].frame_scores if faces else np.full(1, np.nan, np.float32),
         heatmap_scale=1.0,
         info=VideoInfo(str(place), width, height, 1.0, 1, 0.0, file.container.lower(), False),
-        checkpoint={
-            "name": detector.name,
-            "sha256": detector.card["sha256"],
-            "card_sha256": detector.card_sha256,
-            "t_low": t_low,
-            "t_high": t_high,
-            "localisation": None,  # measured on videos
-        },
+        checkpoint=about_checkpoint(detector, t_low, t_high, None),  # its heat was measured on videos
         coverage=1.0,
         timings={"load": loaded - begun, "faces": seen - loaded, "score": done - seen, "total": done - begun},
         file=file,
@@ -97,8 +89,8 @@ def _score(detector: Detector, picture: np.ndarray, found: Detections, number: i
         nothing = np.full(1, np.nan, np.float32), np.zeros((1, 7, 7), np.float32)
         return FaceResult("UNDECIDED", None, reason, (), track, clip, *nothing)
     _, each, heat = explain_clips(detector, crop[None], np.ones((1, 1), bool), target="frame")
-    scale, bias, t_low, t_high, _ = detector.stills
-    p = float(0.5 * (1 + np.tanh((float(each[0, 0]) * scale + bias) / 2)))
+    _, _, t_low, t_high, _ = detector.stills
+    p = float(detector.calibrated(each[0, 0], "still"))
     if not np.isfinite(p):
         raise CheckpointError(f"{detector.name} gives no number for a picture. Restore the checkpoint.")
     scores = np.array([p], np.float32)

@@ -28,9 +28,9 @@ from ..metrics import combine_odds, probability_text
 from ..model import Detector, OnnxNet, load_checkpoint
 from ..provenance import file_facts, read_credentials
 from ..video import checked_path, unchanged
-from .examined import examined_now
+from .examined import about_checkpoint, examined_now
 from .heatmap import explain_clips, shown_heat
-from .report import FaceResult, ScanReport, WindowResult, verdict
+from .report import FaceResult, ScanReport, WindowResult, confidence_in, verdict
 from .scoring import windows_of
 from .told import against, unjudged
 from .turned import faces_lie, leaning_windows, pose_problem, told
@@ -162,12 +162,9 @@ def _report(
     t_low, t_high = detector.thresholds
     probability = joint_probability(faces)
     label = "UNDECIDED" if probability is None else verdict(probability, t_low, t_high)
-    if probability is None:
-        confidence = None
-    else:
-        confidence = 100 * {"FAKE": probability, "REAL": 1 - probability}.get(label, max(probability, 1 - probability))
     frame_scores = _every_frame(faces[0], found.times) if faces else np.full(len(found.times), np.nan, np.float32)
-    card = detector.card
+    # how well its heat points at fakes, where that was measured: that of exported graphs is another heat
+    localisation = None if isinstance(detector.net, OnnxNet) else detector.card.get("localisation")
     info = found.info
     if info.frames != len(found.times):  # what decodes counts, not what the packets announce
         info = replace(info, frames=len(found.times), duration=duration_of(found.times) or 1 / info.fps)
@@ -175,22 +172,14 @@ def _report(
         video=found.info.path,
         label=label,
         probability=probability,
-        confidence=confidence,
+        confidence=confidence_in(label, probability),
         reason=_reason(found, faces, label, probability, t_low, t_high, detector.most_roll, detector.looks_for),
         faces=tuple(faces),
         times=found.times,
         frame_scores=frame_scores,
         heatmap_scale=1.0,
         info=info,
-        checkpoint={
-            "name": detector.name,
-            "sha256": card["sha256"],
-            "card_sha256": detector.card_sha256,
-            "t_low": t_low,
-            "t_high": t_high,
-            # how well its heat points at fakes, where that was measured: that of exported graphs is another heat
-            "localisation": None if isinstance(detector.net, OnnxNet) else card.get("localisation"),
-        },
+        checkpoint=about_checkpoint(detector, t_low, t_high, localisation),
         coverage=found.coverage,
         timings=timings,
         scenes=found.scenes,
