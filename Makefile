@@ -9,7 +9,7 @@ demo: $(VENV)/.demo
 	$(BIN)/python scripts/demo.py
 
 # the whole detector in one page for a browser: runs/page/index.html
-page: $(VENV)/.page
+page: $(VENV)/.demo
 	$(BIN)/python scripts/make_page.py
 
 # while working: lint, and of most rooms what is tested quickly
@@ -45,10 +45,6 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[notebooks]'
-	touch $@
-
-$(VENV)/.page: $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[notebooks,onnx]'
 	touch $@
 

@@ -2,8 +2,9 @@
 
     python scripts/demo.py          (or: make demo)
 
-Makes the sample clips, runs notebooks 00 to 05 with papermill, exports a page of each, and leaves it all in the folder
-with an index.html. A stage whose notebook, code, parameters and forerunners are unchanged is not run again.
+Makes the sample clips, runs notebooks 00 to 05 with papermill, exports a page of each, writes the page that scans in a
+browser (where npm's packages for it are there or can be fetched), and leaves it all in the folder with an index.html. A
+stage whose notebook, code, parameters and forerunners are unchanged is not run again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,16 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from spotterlib.base import ROOT, NotReadyError, atomic_path, command_line, output_path, read_json, run_main
+from spotterlib.base import (
+    ROOT,
+    NotReadyError,
+    SpotterError,
+    atomic_path,
+    command_line,
+    output_path,
+    read_json,
+    run_main,
+)
 from spotterlib.fakes import make_samples
 from spotterlib.metrics import probability_text
 from spotterlib.model import DEFAULT_CHECKPOINT
@@ -26,6 +36,10 @@ from spotterlib.notebook import (
     run_notebook,
     write_index,
 )
+from spotterlib.portable import write_page
+
+LIVE = "page/index.html"
+"""The page that scans in a browser, in the folder of the demo."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -40,17 +54,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if notebook.stem[:2] in ("00", "05"):
             parameters = {"out": f"{named}/{'scan' if notebook.stem[:2] == '00' else 'inspect'}"}
         key = hashlib.sha256(f"{key}{notebook.read_text(encoding='utf-8')}{parameters}".encode()).hexdigest()
-        stamp = out / "stages" / f"{notebook.stem}.txt"
-        page = out / f"{notebook.stem}.html"
-        if page.exists() and stamp.exists() and stamp.read_text() == key:
-            print(f"{notebook.stem}: as it was")
-            continue
-        executed = out / notebook.name
-        stage(notebook.stem, lambda: export_html(run_notebook(notebook, executed, parameters), page))  # noqa: B023
-        with atomic_path(stamp) as temporary:
-            temporary.write_text(key)
+        executed, page = out / notebook.name, out / f"{notebook.stem}.html"
+        once(out, key, page, lambda: export_html(run_notebook(notebook, executed, parameters), page))  # noqa: B023
+    try:
+        once(out, source_key(), out / LIVE, lambda: write_page(out / "page"))
+    except SpotterError as error:
+        print(f"not written: {error}")
     summarise(out)
     print(f"\nDone in {time.perf_counter() - begun:.0f} s. Open {out / 'index.html'}")
+
+
+def once(out: Path, key: str, page: Path, work: Callable[[], object]) -> None:
+    """The stage that writes `page`, unless it was written by the same key."""
+    name = page.stem if page.parent == out else page.parent.name
+    stamp = out / "stages" / f"{name}.txt"
+    if page.exists() and stamp.exists() and stamp.read_text() == key:
+        print(f"{name}: as it was")
+        return
+    stage(name, work)
+    with atomic_path(stamp) as temporary:
+        temporary.write_text(key)
 
 
 def stage(name: str, work: Callable[[], object]) -> None:
@@ -109,6 +132,8 @@ def summarise(out: Path) -> None:
         ("Report to hand on", page),
         ("Diagnostic video", video),
     ]
+    if (out / LIVE).exists():
+        links.append(("Scan in a browser, nothing uploaded: the detector in one page", LIVE))
     missing = [path for _, path in links if not (out / path).exists()]
     if missing:
         raise NotReadyError(

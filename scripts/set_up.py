@@ -21,7 +21,8 @@ CLONE = Path(__file__).resolve().parent.parent
 def main(arguments: Sequence[str] | None = None) -> None:
     raw = argparse.RawDescriptionHelpFormatter  # not `command_line`: Spotter is not installed yet
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    parser.add_argument("--extras", default="notebooks", help="what is installed besides: notebooks, or notebooks,test")
+    extras = "what is installed besides: notebooks,onnx or notebooks,test"
+    parser.add_argument("--extras", default="notebooks,onnx", help=extras)
     extras = parser.parse_args(arguments).extras
     if sys.version_info < (3, 11):  # noqa: UP036 - an older one may well be what starts this
         sys.exit(f"Spotter needs Python 3.11 or newer; this is {sys.version.split()[0]}. Run this with a newer one.")

@@ -11,11 +11,12 @@ from pathlib import Path
 from ..base import atomic_path, output_path, read_json, versions
 from ..evidence import LIMITS, VERDICTS, fill_page, ink_on
 from ..model import ABOUT, looks_for_of, roll_of
+from ..scan import CAUTION, UNCALIBRATED
 from .export import export_onnx
 from .libraries import LIBRARIES, library_files
 
 PAGE = Path(__file__).with_name("page")
-SCRIPTS = ("pixels", "windows", "detect", "follow", "people", "frames", "judge", "reason", "worker")
+SCRIPTS = ("pixels", "windows", "detect", "follow", "people", "frames", "judge", "reason", "still", "worker")
 """What the worker is made of, in this order, after the libraries."""
 
 
@@ -42,7 +43,7 @@ def write_page(
     carried["worker"] = "\n;\n".join([*worker, *scripts]).encode("utf-8")
     card = about["card"]
     about |= {"version": versions().get("spotterlib", "unknown"), "most_roll": roll_of(card)}
-    about |= {"looks_for": looks_for_of(card)}
+    about |= {"looks_for": looks_for_of(card), "of_stills": {"caution": CAUTION, "uncalibrated": UNCALIBRATED}}
     target = output_path(folder) / "index.html"
     text = fill_page(
         "live.html",
@@ -51,7 +52,7 @@ def write_page(
         colors={label: {"plate": list(color), "ink": list(ink_on(color))} for label, color in VERDICTS.items()},
         carried={name: packed(data) for name, data in carried.items()},
         style=(PAGE / "page.css").read_text(encoding="utf-8"),
-        script="\n".join((PAGE / f"{name}.js").read_text(encoding="utf-8") for name in ("show", "app")),
+        **{name: (PAGE / f"{name}.js").read_text(encoding="utf-8") for name in ("show", "app")},
         libraries=LIBRARIES,
     )
     with atomic_path(target) as temporary:

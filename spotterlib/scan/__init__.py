@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "heatmap": ["explain_clips", "grad_cam", "shown_heat"],
         "report": ["FaceResult", "ScanReport", "Segment", "verdict", "WindowResult"],
         "scoring": ["score_cache", "windows_of"],
-        "stills": ["scan_image"],
+        "stills": ["CAUTION", "UNCALIBRATED", "scan_image"],
         "verify": ["Verification", "verify_report"],
         "turned": ["pose_numbers"],
         "videos": ["FACES", "scan_video", "score_faces"],

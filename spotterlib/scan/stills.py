@@ -24,6 +24,11 @@ CAUTION = (
     "looked at, and filters, retouching and strong compression mislead it more easily than in a video"
 )
 
+UNCALIBRATED = (
+    "this checkpoint was not calibrated on single pictures: the probability is that of a frame of a video, and the "
+    "thresholds are those of videos"
+)
+
 
 def scan_image(
     path: str | os.PathLike[str], checkpoint: str | os.PathLike[str] | Detector | None = None, device: str = "auto"
@@ -132,10 +137,7 @@ def _reason(faces: list[FaceResult], label: str, p: float | None, turn: int, det
     if p is not None:
         said.append(CAUTION)
         if not own:
-            said.append(
-                "this checkpoint was not calibrated on single pictures: the probability is that of a frame of a video, "
-                "and the thresholds are those of videos"
-            )
+            said.append(UNCALIBRATED)
     if label == "REAL":
         said.append(f"no trace of {detector.looks_for} was found, and no other kind of fake was looked for")
     text = "; ".join(said)

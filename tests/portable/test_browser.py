@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import json
+import threading
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from spotterlib import Detector, SpotterError, export_onnx, scan_video
+from spotterlib import Detector, SpotterError, export_onnx, scan_image, scan_video
 from spotterlib.base import ROOT
 from spotterlib.portable import LIBRARIES, library_files, write_page
+from spotterlib.video import read_frames
 
 FOUND = "#result:not([hidden]), #failed:not([hidden])"
 
@@ -60,12 +66,23 @@ def scanned(page, path) -> dict:
 @pytest.mark.parametrize("name", ["late.mp4", "two.mp4", "empty.mp4"])
 def test_the_page_says_what_python_says(page, graphs, clips, photograph, name):
     path = clips / name
-    ours, theirs = scanned(page, path), scan_video(path, graphs).to_dict()
+    ours, theirs = scanned(page, path), scan_video(path, graphs).to_dict(heat=True)
+    agree(page, ours, theirs, path)
+    assert (ours["probability"] is None) == (theirs["probability"] is None) == (name == "empty.mp4")
+    assert len(ours["faces"]) == {"empty.mp4": 0, "two.mp4": 2}.get(name, 1)
+    if name == "two.mp4":
+        for width in (390, 1400):
+            page.set_viewport_size({"width": width, "height": 1000})
+            assert page.evaluate("() => document.documentElement.scrollWidth") <= width, "wider than its window"
+            photograph(page, f"page_{width}", full_page=True)
+
+
+def agree(page, ours: dict, theirs: dict, path) -> None:
+    """What the page saved beside Python's report of the same file by the same graphs."""
     assert ours["label"] == theirs["label"] and ours["reason"] == theirs["reason"]
     assert ours["file"]["sha256"] == theirs["file"]["sha256"] and ours["file"]["size"] == path.stat().st_size
     assert ours["checkpoint"] == {key: theirs["checkpoint"][key] for key in ours["checkpoint"]}
-    assert (ours["probability"] is None) == (theirs["probability"] is None) == (name == "empty.mp4")
-    assert len(ours["faces"]) == len(theirs["faces"]) == {"empty.mp4": 0, "two.mp4": 2}.get(name, 1)
+    assert ours["heatmap_scale"] == theirs["heatmap_scale"] and ours["still"] == theirs["still"]
     if theirs["probability"] is not None:
         assert abs(ours["probability"] - theirs["probability"]) <= 0.005, "0.03 are allowed; 0.0001 were measured"
     for mine, other in zip(ours["faces"], theirs["faces"], strict=True):
@@ -74,13 +91,97 @@ def test_the_page_says_what_python_says(page, graphs, clips, photograph, name):
         assert np.array_equal(*(np.isnan(each) for each in boxes)) and np.nanmax(np.abs(boxes[0] - boxes[1])) <= 0.5
         scores = [np.array(face["frame_scores"], float) for face in (mine, other)]
         assert np.nanmax(np.abs(scores[0] - scores[1])) <= 0.01, "of single frames"
+        heats = [np.array(face["heatmaps"]) for face in (mine, other)]
+        assert np.abs(heats[0] - heats[1]).max() <= 0.02, "where it is red, and how red"
     assert page.inner_text("#verdict") == ours["label"] and page.inner_text("#reason") == ours["reason"]
-    assert all(address.startswith(("file:", "blob:", "data:")) for address in page.asked), page.asked
-    if name == "two.mp4":
-        for width in (390, 1400):
-            page.set_viewport_size({"width": width, "height": 1000})
-            assert page.evaluate("() => document.documentElement.scrollWidth") <= width, "wider than its window"
-            photograph(page, f"page_{width}", full_page=True)
+    asked = getattr(page, "asked", [])
+    assert all(address.startswith(("file:", "blob:", "data:")) for address in asked), asked
+
+
+@pytest.fixture(scope="module")
+def portraits(clips, tmp_path_factory):
+    """Pictures: one face; the same on its side; two faces, as a JPEG that its EXIF turns; none."""
+    folder = tmp_path_factory.mktemp("pictures")
+    face, two = (read_frames(clips / name, [5])[5] for name in ("face.mp4", "two.mp4"))
+    face, two = (cv2.resize(p, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC) for p in (face, two))
+    save = lambda name, picture: Image.fromarray(np.ascontiguousarray(picture)).save(folder / name)  # noqa: E731
+    save("face.png", face)
+    save("side.png", np.rot90(face))
+    save("none.webp", np.full((200, 300, 3), 90, np.uint8))
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.fromarray(np.ascontiguousarray(np.rot90(two))).save(folder / "two.jpg", quality=95, exif=turned)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["face.png", "side.png", "two.jpg", "none.webp"])
+def test_a_still_gets_the_verdict_that_python_gives(page, graphs, portraits, name):
+    path = portraits / name
+    ours, theirs = scanned(page, path), scan_image(path, graphs).to_dict(heat=True)
+    agree(page, ours, theirs, path)
+    assert len(ours["faces"]) == {"two.jpg": 2, "none.webp": 0}.get(name, 1)
+    assert ("was turned by" in ours["reason"]) == (name == "side.png")
+    assert page.inner_text("#kind") == "Spotter on a picture"
+    assert not page.is_visible("#strip") and page.is_visible("#heat") == bool(ours["faces"])
+
+
+def test_a_report_is_saved_as_a_page_that_stands_alone(page, browser, clips, tmp_path, photograph):
+    """With the verdict, the limits and the player, without the detector; it asks nobody for anything."""
+    found = scanned(page, clips / "two.mp4")
+    with page.expect_download() as saved:
+        page.click("#save-page")
+    assert saved.value.suggested_filename == "two_spotter.html"
+    kept = tmp_path / "two_spotter.html"
+    saved.value.save_as(kept)
+    assert kept.stat().st_size < 3e6
+    asked, wrong = [], []
+    alone = browser.new_context(offline=True, viewport={"width": 1400, "height": 1000}).new_page()
+    alone.on("request", lambda request: asked.append(request.url))
+    alone.on("pageerror", lambda error: wrong.append(str(error)))
+    alone.goto(kept.as_uri())
+    alone.wait_for_function("() => document.getElementById('caption').textContent.includes('frame score')")
+    for place in ("#verdict", "#reason", "#figures", "#caption", "#name"):
+        assert alone.inner_text(place) == page.inner_text(place)
+    assert alone.inner_text("#verdict") == found["label"] and "does not prove" in alone.inner_text(".limits")
+    for gone in ("#choose", "#save", "#about", "[id^=carried-]"):
+        assert alone.locator(gone).count() == 0
+    pixels = "(id) => Array.from(document.getElementById(id).getContext('2d').getImageData(0, 0, 448, 448).data)"
+    apart = [np.array(alone.evaluate(pixels, id), int) - page.evaluate(pixels, id) for id in ("plain", "heat")]
+    assert max(np.abs(each).mean() for each in apart) < 4, "a JPEG of it"
+    before = alone.inner_text("#caption")
+    alone.locator("#slider").press("ArrowRight")
+    assert alone.inner_text("#caption") != before
+    alone.locator("#people label").nth(1).click()
+    assert alone.inner_text("#who").startswith("Face 2")
+    photograph(alone, "page_saved", full_page=True)
+    assert not wrong and all(address.startswith(("file:", "blob:", "data:")) for address in asked), (wrong, asked)
+    alone.context.close()
+
+
+def test_an_isolated_page_scans_on_threads_and_says_the_same(browser, written, graphs, clips):
+    class Isolated(http.server.SimpleHTTPRequestHandler):
+        def end_headers(self):
+            self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+            self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+            super().end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Isolated, directory=written.parent))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        served = browser.new_context().new_page()
+        served.set_default_timeout(300_000)
+        served.goto(f"http://127.0.0.1:{server.server_port}/index.html")
+        served.wait_for_selector("#file:enabled", state="attached")
+        assert served.evaluate("() => crossOriginIsolated")
+        path = clips / "face.mp4"
+        agree(served, scanned(served, path), scan_video(path, graphs).to_dict(heat=True), path)
+        served.context.close()
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_what_is_no_video_is_refused_in_words(page, tmp_path):

@@ -71,8 +71,8 @@ def test_a_command_for_each_system_installs_what_make_installs(monkeypatch, caps
     import set_up
 
     lines = (ROOT / "Makefile").read_text(encoding="utf-8").splitlines()
-    (recipe,) = [line for line in lines if "--editable '.[notebooks]'" in line]
-    (command,) = set_up.commands(Path("python"), "notebooks")
+    (recipe,) = [line for line in lines if "--editable '.[notebooks,onnx]'" in line]
+    (command,) = set_up.commands(Path("python"), "notebooks,onnx")
     assert " ".join(command[1:]).replace("'", "") == recipe.strip().removeprefix("$(BIN)/python ").replace("'", "")
     monkeypatch.setattr(set_up, "CLONE", Path("nowhere"))
     asked = []

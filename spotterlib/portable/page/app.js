@@ -24,7 +24,7 @@ async function prepare() {
   const [wasm, glue, code] = [await carried("wasm"), await carried("glue"), await carried("worker")];
   parts = { graphs, wasm, glue, code: URL.createObjectURL(new Blob([code], { type: "text/javascript" })) };
   el("file").disabled = false;
-  el("ready").textContent = "Choose a video";
+  el("ready").textContent = "Choose a video or a picture";
 }
 
 function scan(file) {
@@ -66,17 +66,50 @@ function stop() {
   el("working").textContent = el("step").textContent = "";
 }
 
-function save() {
-  const text = JSON.stringify(shown.json, null, 1), link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  link.download = `${shown.json.video.replace(/\.[^.]*$/, "")}_spotter.json`;
+function save(text, type, ending) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = `${shown.json.video.replace(/\.[^.]*$/, "")}_spotter.${ending}`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
+const MOST_KEPT = 240;  // pictures of faces in a report that is handed on, those of the highest scores
+
+// The report as a page that stands alone: what is shown here without the detector, and what was found inside it.
+async function reportPage() {
+  const { json, said, side, crops, scenes } = shown, budget = Math.ceil(MOST_KEPT / Math.max(json.faces.length, 1));
+  const kept = json.faces.map(({ frame_scores: scores }) => {
+    const order = scores.map((_, k) => k).sort((a, b) => (scores[b] ?? -1) - (scores[a] ?? -1) || a - b);
+    return new Set(order.slice(0, budget));
+  });
+  const faces = crops.map((line, number) => line.map((crop, k) =>
+    (crop && kept[number].has(k) ? pictureCanvas(crop, side).toDataURL("image/jpeg", 0.9) : null)));
+  const wholes = await Promise.all(scenes.map((blob, k) => (blob && kept.some((rows) => rows.has(k)) ? addressOf(blob) : null)));
+  const page = document.documentElement.cloneNode(true), find = (selector) => page.querySelectorAll(selector);
+  for (const node of find("#choose, #work, #failed, #about, #app, #less, header, noscript, [id^=carried-], .saves")) node.remove();
+  find("meta[http-equiv]")[0].content = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+  find("title")[0].textContent = `Spotter: ${json.video}`;
+  const data = document.createElement("script");
+  [data.id, data.type] = ["kept", "application/json"];
+  data.textContent = JSON.stringify({ json, said, side, crops: faces, scenes: wholes }).replaceAll("<", "\\u003c");
+  find("#show")[0].before(data);
+  return `<!DOCTYPE html>\n${page.outerHTML}`;
+}
+
+function addressOf(blob) {
+  return new Promise((done, failed) => {
+    const reader = new FileReader();
+    reader.onload = () => done(reader.result);
+    reader.onerror = () => failed(reader.error);
+    reader.readAsDataURL(blob);
+  });
+}
+
 el("file").onchange = () => { scan(el("file").files[0]); el("file").value = ""; };
 el("cancel").onclick = stop;
-el("save").onclick = save;
+el("save").onclick = () => save(JSON.stringify(shown.json, null, 1), "application/json", "json");
+el("save-page").onclick = async () => save(await reportPage(), "text/html", "html");
 for (const kind of ["dragover", "drop", "dragleave"])
   addEventListener(kind, (event) => {
     event.preventDefault();

@@ -13,9 +13,14 @@ function combined(probabilities) {
   return sigmoid(most + Math.log(logits.reduce((sum, z) => sum + Math.exp(z - most), 0) / logits.length));
 }
 
-function verdictOf(p) {
-  const { t_low, t_high } = ABOUT.card.thresholds;
+function verdictOf(p, { t_low, t_high } = ABOUT.card.thresholds) {
   return p === null ? "UNDECIDED" : p >= t_high ? "FAKE" : p <= t_low ? "REAL" : "UNDECIDED";
+}
+
+// The heat of a frame, 0…1: where is the map's own shape, how strong the frame's score.
+function shownHeat(cells, score) {
+  const top = Math.max(0, ...cells.flat());
+  return cells.map((line) => line.map((value) => (top > 0 ? score * value / top : 0)));
 }
 
 // How far a head leans, 0…180°, by the lines through eyes and mouth, and the one down the face.
@@ -83,7 +88,7 @@ async function scored(track, finder, progress) {
       if (usable.length >= how.least_frames) {
         probability = calibrated(logit, "clip");
         if (!Number.isFinite(probability)) throw new Error("The network gives no number for this video.");
-        usable.forEach((row, k) => face.heat.set(row, heat[k]));
+        usable.forEach((row, k) => face.heat.set(row, shownHeat(heat[k], face.scores.get(row))));
       }
     }
     face.windows.push({ start, end, probability, usable: usable.length });

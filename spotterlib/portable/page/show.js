@@ -17,11 +17,16 @@ function scoreColor(p) {
   return rgb(middle.map((value, k) => Math.round(value + share * (end[k] - value))));
 }
 
+// A crop as a canvas: plain bytes of RGB, or, in a saved report, a picture.
 function pictureCanvas(crop, side) {
-  const data = new Uint8ClampedArray(side * side * 4).fill(255);
-  for (let i = 0, o = 0; i < crop.length; i += 3, o += 4) { data[o] = crop[i]; data[o + 1] = crop[i + 1]; data[o + 2] = crop[i + 2]; }
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = side;
+  if (crop instanceof Image) {
+    canvas.getContext("2d").drawImage(crop, 0, 0, side, side);
+    return canvas;
+  }
+  const data = new Uint8ClampedArray(side * side * 4).fill(255);
+  for (let i = 0, o = 0; i < crop.length; i += 3, o += 4) { data[o] = crop[i]; data[o + 1] = crop[i + 1]; data[o + 2] = crop[i + 2]; }
   canvas.getContext("2d").putImageData(new ImageData(data, side, side), 0, 0);
   return canvas;
 }
@@ -34,15 +39,18 @@ function showReport(report, side) {
   el("head").style.setProperty("--verdict", rgb(COLORS[json.label].plate));
   el("certain").textContent = said.verdict.slice(json.label.length).trim() && `${said.verdict.slice(json.label.length).trim()} confidence`;
   el("reason").textContent = json.reason;
-  const hd = `${json.info.width} × ${json.info.height}, ${json.info.fps.toFixed(2)} frames a second, ${json.info.duration.toFixed(1)} s, ${json.info.codec}`;
+  for (const node of document.querySelectorAll(".moving")) node.hidden = json.still;
+  el("kind").textContent = json.still ? "Spotter on a picture" : "Spotter on a video";
+  const hd = json.still ? `${json.info.width} × ${json.info.height}, ${json.info.codec}` : `${json.info.width} × ${json.info.height}, ${json.info.fps.toFixed(2)} frames a second, ${json.info.duration.toFixed(1)} s, ${json.info.codec}`;
   const rows = [
     ["Probability of fake", said.probability],
     ["REAL at or below, FAKE at or above", `${json.checkpoint.t_low.toFixed(2)}, ${json.checkpoint.t_high.toFixed(2)}`],
     ["Faces judged", String(json.faces.filter(({ probability }) => probability !== null).length)],
-    ["Share of the video looked at", `${Math.round(100 * json.coverage)} %`],
-    ["Video", hd],
+    [`Share of the ${json.still ? "picture" : "video"} looked at`, `${Math.round(100 * json.coverage)} %`],
+    [json.still ? "Picture" : "Video", hd],
     ["SHA-256 of the file", json.file.sha256 ?? "not computed: the file is too large for this browser, or the page was not opened safely"],
     ["Checkpoint", `${json.checkpoint.name}, SHA-256 ${json.checkpoint.sha256}`],
+    ["Scanned", `${json.examined.at}, by ${json.made_by}`],
     ["Took", `${(json.timings.faces + json.timings.score).toFixed(1)} s`],
   ];
   el("figures").replaceChildren(...rows.map(([name, value]) => {
@@ -68,7 +76,8 @@ function showPeople() {
     const tag = Object.assign(document.createElement("span"), { className: "plate" });
     plate(tag, one.label, said.faces[number]);
     words.append(`${number + 1} `, tag);
-    label.append(input, pictureCanvas(crops[number][sharpest], shown.side), words);
+    const crop = crops[number][sharpest] ?? crops[number].find(Boolean);
+    label.append(input, crop ? pictureCanvas(crop, shown.side) : "", words);
     el("people").append(label);
   });
 }
@@ -91,30 +100,31 @@ function show(number) {
     context.clearRect(0, 0, 448, 448);
     if (crop) context.drawImage(pictureCanvas(crop, side), 0, 0, 448, 448);
   }
-  if (crop && one.heatmaps[row]) paintHeat(heat, one.heatmaps[row]);
-  const score = one.frame_scores[row];
-  const what = !crop ? "the face was not found" : score === null ? "not scored" : `frame score ${said.scores[face][row]}`;
-  el("caption").textContent = `${one.times[row].toFixed(2)} s · frame ${one.frames[row]} · ${what}`;
+  const cells = one.heatmaps[row]?.flat().map((value) => Math.round(255 * Math.min(1, value)));
+  if (crop && cells) {
+    paintHeat(heat, cells, 0.6, 0.15, "grid");
+    outlineHeat(heat, cells);
+  }
+  const score = one.frame_scores[row], found = one.confidences[row] > 0;
+  const what = !found ? "the face was not found" : score === null ? "not scored" : `frame score ${said.scores[face][row]}`;
+  const gone = found && !crop ? " · its picture is not kept in this report" : "", red = crop && cells ? ` · red ${redShare(cells)} % of the crop` : "";
+  el("caption").textContent = `${json.still ? "" : `${one.times[row].toFixed(2)} s · frame ${one.frames[row]} · `}${what}${red}${gone}`;
   drawScene();
   drawStrip();
 }
 
-// Seven by seven cells, between which a canvas draws bilinearly, cell centres kept in place.
-function paintHeat(context, cells) {
-  const small = new ImageData(7, 7);
-  cells.flat().forEach((value, i) => small.data.set([232, 24, 24, Math.round(200 * Math.min(1, value / shown.json.heatmap_scale))], 4 * i));
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = 7;
-  canvas.getContext("2d").putImageData(small, 0, 0);
-  context.imageSmoothingEnabled = true;
-  context.drawImage(canvas, 0, 0, 448, 448);
+// Percent of a crop's 22 × 22 cells from half of full red on: those that are outlined.
+function redShare(cells) {
+  let hot = 0;
+  for (let j = 0; j < CELLS; j++) for (let i = 0; i < CELLS; i++) hot += sample(cells, (i + 0.5) / CELLS, (j + 0.5) / CELLS) >= 0.5;
+  return Math.round(100 * hot / CELLS ** 2);
 }
 
 async function drawScene() {
   const { json, scenes } = shown, at = row, chosen = face, blob = scenes[at], canvas = el("scene"), context = canvas.getContext("2d");
   if (!blob) return context.clearRect(0, 0, canvas.width, canvas.height);
   let picture = shown.pictures.get(at);
-  if (!picture) shown.pictures.set(at, picture = await createImageBitmap(blob));
+  if (!picture) shown.pictures.set(at, picture = blob instanceof Blob ? await createImageBitmap(blob) : blob);
   if (at !== row || chosen !== face) return;
   canvas.height = Math.round(canvas.width * picture.height / picture.width);
   context.drawImage(picture, 0, 0, canvas.width, canvas.height);
@@ -172,7 +182,21 @@ function play(on) {
   el("play").textContent = on ? "Pause" : "Play";
 }
 
+// A saved report: the same, from what it carries.
+async function restore({ json, said, side, crops, scenes }) {
+  const load = async (address) => {
+    if (!address) return null;
+    const picture = new Image();
+    picture.src = address;
+    await picture.decode();
+    return picture;
+  };
+  const all = (addresses) => Promise.all(addresses.map(load));
+  showReport({ json, said, crops: await Promise.all(crops.map(all)), scenes: await all(scenes) }, side);
+}
+
 el("slider").oninput = () => { play(false); show(Number(el("slider").value)); };
 el("play").onclick = () => play(!timer);
 el("strip").onpointerdown = (event) => { play(false); seek(event); };
 el("strip").onpointermove = (event) => { if (event.buttons) seek(event); };
+if (el("kept")) restore(JSON.parse(el("kept").textContent));

@@ -3,6 +3,8 @@
 let ABOUT = null;  // spotter.json, as the package wrote it
 let GRAPHS = {};
 const sessions = {};
+const MOST_THREADS = 4;
+const NO_HEAT = Array.from({ length: 7 }, () => new Array(7).fill(0));
 
 async function run(name, feeds) {
   sessions[name] ??= ort.InferenceSession.create(GRAPHS[name], { executionProviders: ["wasm"] });
@@ -14,7 +16,7 @@ const tell = (kind, values, moved = []) => postMessage({ kind, ...values }, move
 onmessage = async ({ data }) => {
   try {
     if (data.kind === "begin") begin(data);
-    else if (data.kind === "scan") tell("found", { report: await scan(data.file) });
+    else if (data.kind === "scan") tell("found", { report: await (isPicture(data.file) ? scanStill : scan)(data.file) });
   } catch (error) {
     tell("failed", { said: error.message, mended: error instanceof Unreadable, where: error.stack });
   }
@@ -22,7 +24,8 @@ onmessage = async ({ data }) => {
 
 function begin({ about, graphs, wasm, glue }) {
   [ABOUT, GRAPHS] = [about, graphs];
-  ort.env.wasm.numThreads = 1;
+  // threads share memory, which a browser allows only on a page that its server isolates
+  ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1) : 1;
   ort.env.wasm.wasmBinary = wasm;
   ort.env.wasm.wasmPaths = { mjs: URL.createObjectURL(new Blob([glue], { type: "text/javascript" })) };
   ort.env.logLevel = "error";
@@ -53,7 +56,10 @@ async function scan(file) {
     turn: faces.length ? 0 : await uprightAfter(pass.spare),
   };
   found.reason = reasonOf(found);
-  return reported(file, video, found, { faces: (seen - begun) / 1000, score: (performance.now() - seen) / 1000 });
+  found.info = { width: size[0], height: size[1], fps: times.length > 1 ? (times.length - 1) / last(filmed(times)) : 25,
+    frames: times.length, codec: video.codec, has_audio: video.has_audio };
+  found.info.duration = durationOf(times) || 1 / found.info.fps;
+  return reported(file, video.container, found, { faces: (seen - begun) / 1000, score: (performance.now() - seen) / 1000 });
 }
 
 // Decode everything once; hand the planned frames to a finder, until a first cut shows that the plan is another.
@@ -108,15 +114,13 @@ async function sha256(file) {
 }
 
 // What the page shows, and what it saves: plain values, crops and scenes beside them.
-async function reported(file, video, found, timings) {
-  const { faces, finder, times, probability: p, label } = found, { t_low, t_high } = ABOUT.card.thresholds;
-  const heats = faces.flatMap((face) => [...face.heat.values()].flat(2));
-  const rate = times.length > 1 ? (times.length - 1) / last(filmed(times)) : 25;
+async function reported(file, container, found, timings) {
+  const { faces, finder, probability: p, label, thresholds = ABOUT.card.thresholds } = found;
   return {
     json: {
       made_by: `Spotter ${ABOUT.version}, the page that runs in a browser`,
       video: file.name,
-      file: { name: file.name, size: file.size, sha256: await sha256(file), container: video.container },
+      file: { name: file.name, size: file.size, sha256: await sha256(file), container },
       examined: { at: new Date().toISOString().replace(/\.\d+Z$/, "Z"), browser: navigator.userAgent },
       label, probability: p,
       confidence: p === null ? null : 100 * (label === "FAKE" ? p : label === "REAL" ? 1 - p : Math.max(p, 1 - p)),
@@ -127,13 +131,14 @@ async function reported(file, video, found, timings) {
         boxes: finder.rows.map((_, row) => face.at.get(row)?.box ?? [null, null, null, null]),
         confidences: finder.rows.map((_, row) => face.at.get(row)?.confidence ?? 0),
         frame_scores: finder.rows.map((_, row) => face.scores.get(row) ?? null),
-        heatmaps: finder.rows.map((_, row) => face.heat.get(row) ?? null),
+        heatmaps: finder.rows.map((_, row) => face.heat.get(row) ?? NO_HEAT),
       })),
       segments: segmentsOf(faces, finder),
-      heatmap_scale: heats.reduce((most, value) => Math.max(most, value), 0) || 1,
-      info: { width: found.width, height: found.height, fps: rate, frames: times.length,
-        duration: durationOf(times) || 1 / rate, codec: video.codec, has_audio: video.has_audio },
-      checkpoint: { name: ABOUT.name, sha256: ABOUT.card.sha256, card_sha256: ABOUT.card_sha256, t_low, t_high },
+      heatmap_scale: 1,
+      info: found.info,
+      still: Boolean(found.still),
+      checkpoint: { name: ABOUT.name, sha256: ABOUT.card.sha256, card_sha256: ABOUT.card_sha256,
+        t_low: thresholds.t_low, t_high: thresholds.t_high },
       coverage: found.coverage,
       timings,
     },

@@ -1,0 +1,95 @@
+// One still picture, as `scan_image` judges it: by the frame head, with a caution of its own.
+
+const isPicture = ({ type, name }) => type.startsWith("image/") || /\.(jpe?g|png|webp|hei[cf]|avif)$/i.test(name);
+
+// A picture as a viewer shows it, turned as its EXIF says.
+async function pictureIn(file) {
+  const head = String.fromCharCode(...new Uint8Array(await file.slice(0, 4096).arrayBuffer()));
+  if (/^RIFF....WEBP.*ANIM/s.test(head) || /^.PNG(?:(?!IDAT).)*acTL/s.test(head))
+    throw new Unreadable("The picture moves, which is not read here. Convert it to MP4 and scan that.");
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+  } catch (error) {
+    throw new Unreadable(`This browser cannot read the file as a picture (${error.message}). Save it as PNG, JPEG or WebP, or copy it again.`);
+  }
+  const { width, height } = bitmap, context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  const { data } = context.getImageData(0, 0, width, height), rgb = new Uint8ClampedArray(width * height * 3);
+  for (let i = 0, o = 0; o < rgb.length; i += 4, o += 3) { rgb[o] = data[i]; rgb[o + 1] = data[i + 1]; rgb[o + 2] = data[i + 2]; }
+  return { width, height, data: rgb };
+}
+
+// For stills: scale and bias of the frame head's logit, the thresholds, and whether the card has them of its own.
+function forStills() {
+  const own = ABOUT.card.stills;
+  return { fitted: own ? own.calibration : ABOUT.card.calibration.frame, thresholds: (own ?? ABOUT.card).thresholds, own: Boolean(own) };
+}
+
+async function scanStill(file) {
+  const begun = performance.now();
+  tell("step", { step: "read", share: 0 });
+  let picture = await pictureIn(file);
+  tell("step", { step: "faces", share: 0 });
+  const turn = await uprightAfter([picture]);
+  picture = turned(picture, turn / 90);
+  const found = await detectFaces(picture), seen = performance.now(), faces = [];
+  for (const number of found.boxes.keys()) {
+    faces.push(await scoredStill(picture, found, number));
+    tell("step", { step: "score", share: faces.length / found.boxes.length });
+  }
+  faces.sort((a, b) => (a.probability === null) - (b.probability === null) || (b.probability ?? 0) - (a.probability ?? 0));
+  const known = faces.flatMap(({ probability }) => (probability === null ? [] : [probability]));
+  const probability = known.length ? combined(known) : null, { thresholds } = forStills();
+  const { width, height } = picture, codec = (file.type.split("/")[1] ?? "picture").toLowerCase();
+  const whole = { faces, turn, probability, thresholds, label: verdictOf(probability, thresholds), still: true, coverage: 1,
+    finder: { rows: [{ index: 0, time: 0, window: 0 }], scenes: new Map([[0, await sceneOf(picture)]]) },
+    info: { width, height, fps: 1, frames: 1, duration: 0, codec, has_audio: false } };
+  whole.reason = stillReason(whole);
+  return reported(file, codec.toUpperCase(), whole, { faces: (seen - begun) / 1000, score: (performance.now() - seen) / 1000 });
+}
+
+async function scoredStill(picture, found, number) {
+  const how = ABOUT.constants.crops, box = cropBox(found.boxes[number]).map(Math.fround), points = found.points[number];
+  const crop = cropped(picture, box, how.side, how.padding).data;
+  const face = { at: new Map([[0, { box, points, confidence: found.confidences[number], crop }]]), rows: [0], side: box[2] - box[0],
+    scores: new Map(), heat: new Map(), windows: [], probability: null, label: "UNDECIDED" };
+  face.reason = await unscoredStill(face);
+  if (face.reason) return face;
+  const { fitted: { scale, bias }, thresholds } = forStills(), { frames, heat } = await look([crop]);
+  face.probability = sigmoid(frames[0] * scale + bias);
+  if (!Number.isFinite(face.probability)) throw new Error("The network gives no number for this picture.");
+  face.label = verdictOf(face.probability, thresholds);
+  face.scores.set(0, face.probability);
+  face.heat.set(0, shownHeat(heat[0], face.probability));
+  return face;
+}
+
+async function unscoredStill(face) {
+  const { smallest } = ABOUT.constants.judging, most = ABOUT.most_roll, lean = rollOf(face.at.get(0).points);
+  if (face.side < smallest) return `a face ${face.side.toFixed(0)} px wide; ${smallest} are needed`;
+  const turn = await lying(face);
+  if (turn) return `the face stands upright only after a turn by ${turn}° to the left: turn the picture and scan it again`;
+  if (lean > most) return `the head leans by ${lean.toFixed(0)}°, and this checkpoint judges at most ${most.toFixed(0)}°: turn the picture upright`;
+  return "";
+}
+
+function stillReason({ faces, label, probability: p, turn, thresholds: { t_low, t_high } }) {
+  const said = [], scored = faces.filter(({ probability }) => probability !== null).length;
+  if (!faces.length) said.push("no face was found in the picture");
+  else if (p === null) said.push(faces[0].reason);
+  else if (label === "UNDECIDED")
+    said.push(`the probability of a fake, ${probabilityText(p)}, lies between the thresholds ${t_low.toFixed(2)} and ${t_high.toFixed(2)}`);
+  if (turn) said.push(`the picture was turned by ${turn}° to the left, so that its faces stand upright`);
+  if (scored > 1) said.push(`${scored} faces were scored, and their number is allowed for`);
+  if (p !== null && scored < faces.length)
+    for (const { reason } of faces.slice(scored, scored + NAMED)) said.push(`a face was found and not judged (${reason})`);
+  if (p !== null) {
+    said.push(ABOUT.of_stills.caution);
+    if (!forStills().own) said.push(ABOUT.of_stills.uncalibrated);
+  }
+  if (label === "REAL") said.push(`no trace of ${ABOUT.looks_for} was found, and no other kind of fake was looked for`);
+  const text = said.join("; ");
+  return text[0].toUpperCase() + text.slice(1) + ".";
+}
