@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from fetch_upscalers import fetch_upscalers
 from tqdm import tqdm
 
 from spotterlib.base import command_line, file_sha256, need_data, output_path, read_json, run_main, write_json
@@ -40,7 +41,7 @@ from spotterlib.fakes import (
     make_decodings,
     nearest,
 )
-from spotterlib.model import SpotterNet, load_autoencoder, read_card, read_tensors, save_checkpoint
+from spotterlib.model import SpotterNet, load_autoencoder, load_upscalers, read_card, read_tensors, save_checkpoint
 from spotterlib.training import ClipDataset, TrainConfig, fit
 
 WEIGHTS = "weights/efficientnet-b0-imagenet.safetensors"
@@ -65,13 +66,16 @@ WEBCAM_TEACH = "ACE"
 SHARES = {"fairface-tight": 0.6, "fairface-wide": 0.1, "fellows": 0.05, "team": 0.05, "studio": 0.04, "portraits": 0.16}
 """Of the stills that an epoch shows, how many come from each folder; within one, race and sex come level."""
 
-STILLS = {"patches": 2000, "frames": 2800, "clips": 240}
+STILLS = {"patches": 2000, "frames": 2800, "clips": 160}
 """How many of them an epoch shows."""
 
-EPOCHS = {"patches": 16, "frames": 6, "clips": 1}
+EPOCHS = {"patches": 15, "frames": 12, "clips": 3}
 
-HELD = 160
-"""How many held-back people validate."""
+SHOWS = 3
+"""How many epochs show the clips of one draw: making one takes longer than learning from it."""
+
+HELD = {"patches": 160, "frames": 160, "clips": 60}
+"""How many held-back people validate a stage; `calibrate_checkpoint.py` looks at as many as of frames."""
 
 TEACHINGS = {"grid": 8, "webcam": 2}
 """How often each real video comes in an epoch, filmed anew every time."""
@@ -93,6 +97,8 @@ ORIGIN = {
     "clips": "Intel IoT DevKit sample videos, CC BY 4.0",
     "grid": "GRID audiovisual sentence corpus (Cooke, Barker, Cunningham, Shao, 2006), CC BY 4.0",
     "imagenet_weights": "EfficientNet-B0, TF-Hub efficientnet/b0/classification/1, Apache-2.0",
+    "upscalers": "upconv_7 for photographs of waifu2x (nagadomi, MIT) and realesr-animevideov3 of Real-ESRGAN (Wang et "
+    "al., BSD-3-Clause): fakes were enlarged by them; they are not in here",
     "decoder": "taef2 by Ollin Boer Bohan (madebyollin/taesd), MIT: fakes were decoded by it; it is not in here",
 }
 LIMITS = [
@@ -115,9 +121,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         nargs="+",
         help="checkpoint to start from, or several, whose mean is taken (default: ImageNet weights)",
     )
-    parser.add_argument("--epochs", type=int, help="of a stage (default: 16 of patches, 6 of frames, 1 of clips)")
+    parser.add_argument("--epochs", type=int, help="of a stage (default: 15 of patches, 12 of frames, 3 of clips)")
     parser.add_argument("--lr", type=float, help="learning rate of the first epoch (default: 4e-4, 3e-4, 3e-4)")
-    parser.add_argument("--rows", type=int, help="stills an epoch (default: 2000, 2800, 240)")
+    parser.add_argument("--rows", type=int, help="stills an epoch (default: 2000, 2800, 160)")
     parser.add_argument("--workers", type=int, default=1, help="processes that make clips")
     options = parser.parse_args(arguments)
     home = need_data("data/faces", "data/portraits", "data/clips", "data/grid", WEIGHTS)
@@ -147,7 +153,8 @@ def prepare(home: Path, kept: Path) -> tuple[list[dict], dict[int, list[int]], P
         near |= {side[k]: [side[j] for j in others] for k, others in found.items()}
     with tqdm(total=1.0, desc="decodings", mininterval=10) as bar:
         progress = lambda share: bar.update(share - bar.n)  # noqa: E731
-        make_decodings(rows, near, kept / "decoded", load_autoencoder(home / "weights"), progress)
+        upscalers = load_upscalers(fetch_upscalers(kept / "upscalers"))
+        make_decodings(rows, near, kept / "decoded", load_autoencoder(home / "weights"), upscalers, progress)
     return rows, near, kept / "decoded"
 
 
@@ -157,7 +164,7 @@ def train(stage: str, options: argparse.Namespace, home: Path, out: Path, start:
     everybody, _, decodings = prepare(home, out.parent)
     sides = [[row for row in everybody if validates(row) == held] for held in (False, True)]
     people = level(sides[0], options.rows or STILLS[stage], SHARES, np.random.default_rng([77, options.seed]))
-    val = level(sides[1], HELD, SHARES, np.random.default_rng(3))
+    val = level(sides[1], HELD[stage], SHARES, np.random.default_rng(3))
     print(f"{stage}: {len(people)} stills of {len(sides[0])} people an epoch, {len(val)} for validation")
     weights = home / WEIGHTS
     card = {
@@ -181,7 +188,7 @@ def train(stage: str, options: argparse.Namespace, home: Path, out: Path, start:
     if stage == "clips":
         config, frames, mix = TrainConfig(batch=4, frozen=18, frame_weight=0.2, **common), 24, CLIPS_MIX
     else:
-        own = {"frame_weight": 1.0, "mask_weight": 0.5, "average": 0.995, "weight_decay": 0.02}
+        own = {"frame_weight": 1.0, "mask_weight": 1.0, "average": 0.995, "weight_decay": 0.02}
         config, frames, mix = TrainConfig(batch=12, frozen=5, **own, **common), 1, FRAMES_MIX
     for row in video_rows(home / "data", out.parent / "videos.json"):
         if row["teaches"]:
@@ -198,8 +205,10 @@ def train(stage: str, options: argparse.Namespace, home: Path, out: Path, start:
             selfblend=1.0,
             forgery=Forgery(**mix, near=nearest(part), decodings=decodings),
             patch=patch,
+            shows=shows,
+            kept=out / kept,
         )
-        for part, seed in ((people, config.seed), (val, 1))
+        for part, seed, shows, kept in ((people, config.seed, SHOWS, "shown"), (val, 1, epochs, "held"))
     )
     first = mean_of(start, out) if start else weights
     with tqdm(total=1.0, desc=out.name, mininterval=20) as bar:

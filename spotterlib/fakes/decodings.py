@@ -1,8 +1,10 @@
-"""Real faces as a small diffusion decoder gives them back, kept on disk: what seamless and generated fakes are made of.
+"""Real faces as small networks give them back, kept on disk: what seamless and generated fakes are made of.
 
 A decoding is a picture of the same size as the one it is of, so what is done to the one (motion, camera) can be done
-to the other. Two of each head: "self", the picture as it is, and "swap", the picture with another person's face in it,
-laid in before the encoder or between the latents, so that no seam is left.
+to the other. Three of each head: "self", the picture as it comes out of a diffusion model's decoder; "swap", the same
+of the picture with another person's face in it, laid in before the encoder or between the latents, so that no seam is
+left; "restored", the picture, mostly with another's face in it, reduced until its detail is gone and enlarged by a
+network that invents some, as many face swaps end.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from ..base import atomic_path
 from .selfblend import draw_blend, fitted, region_mask, soft_mask
 from .stills import cut_head
 
-DECODINGS = ("self", "swap")
+DECODINGS = ("self", "swap", "restored")
 
 
 class Autoencoder(Protocol):
@@ -33,7 +35,17 @@ class Autoencoder(Protocol):
         """Latents → uint8 RGB of `size` (H, W)."""
 
 
-_FACE = (96, 224)  # px: side of the crop box that a decoder works at, from … to
+class Upscaler(Protocol):
+    """What enlarges a picture: `model.load_upscalers`'s."""
+
+    factor: int
+
+    def __call__(self, picture: np.ndarray) -> np.ndarray:
+        """uint8 RGB (H, W, 3) → uint8 RGB (factor · H, factor · W, 3)."""
+
+
+_FACE = (72, 192)  # px: side of the crop box that a decoder works at, from … to
+_SMALL = (40, 112)  # the same of a restored face, before it is enlarged
 
 
 def decoding_path(folder: str | os.PathLike[str], row: dict, kind: str) -> Path:
@@ -46,25 +58,30 @@ def make_decodings(
     near: dict[int, list[int]],
     folder: str | os.PathLike[str],
     autoencoder: Autoencoder,
+    upscalers: Sequence[Upscaler],
     progress: Callable[[float], None] | None = None,
 ) -> int:
-    """Decode the heads (`head_rows`) that are not decoded yet, both ways; returns how many pictures were made.
+    """Decode the heads (`head_rows`) that are not decoded yet, in every way; returns how many pictures were made.
 
-    near: for each row the rows whose face it may wear (`nearest`). Each comes from the row's name alone, so a stopped
-    run goes on to the same pictures. A second of a core makes five to ten of them. Raises `DataError` when a picture
-    cannot be read.
+    near: for each row the rows whose face it may wear (`nearest`); without one there is no "swap". Each comes from the
+    row's name alone, so a stopped run goes on to the same pictures. A second of a core makes some seven of them. Raises
+    `DataError` when a picture cannot be read.
     """
     root, made = Path(folder), 0
     root.mkdir(parents=True, exist_ok=True)
     for number, row in enumerate(rows):
-        for kind in DECODINGS:
+        for way, kind in enumerate(DECODINGS):
             place = decoding_path(root, row, kind)
             others = near.get(number, ())
             if place.exists() or (kind == "swap" and not len(others)):
                 continue
-            rng = np.random.default_rng([zlib.crc32(row["name"].encode()), kind == "swap"])
-            donor = rows[int(rng.choice(others))] if kind == "swap" else None
-            picture = decode_head(row, donor, rng, autoencoder)
+            rng = np.random.default_rng([zlib.crc32(row["name"].encode()), way])
+            worn = len(others) and kind != "self" and (kind == "swap" or rng.uniform() < 0.6)
+            donor = rows[int(rng.choice(others))] if worn else None
+            if kind == "restored":
+                picture = restore_head(row, donor, rng, upscalers)
+            else:
+                picture = decode_head(row, donor, rng, autoencoder)
             with atomic_path(place) as temporary:
                 temporary.write_bytes(cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
             made += 1
@@ -102,6 +119,31 @@ def decode_head(row: dict, donor: dict | None, rng: np.random.Generator, autoenc
     return cv2.resize(decoded, picture.shape[1::-1], interpolation=enlarge)
 
 
+def restore_head(row: dict, donor: dict | None, rng: np.random.Generator, upscalers: Sequence[Upscaler]) -> np.ndarray:
+    """A head reduced and enlarged again by one of the upscalers, uint8 RGB of the size it has; with the donor's face,
+    where one is given.
+
+    Drawn: how small it becomes, whether a JPEG spoils it there, who enlarges it, and how often.
+    """
+    picture, box, marks = cut_head(row)
+    size, scale = picture.shape[1::-1], float(np.exp(rng.uniform(*np.log(_SMALL)))) / float(box[2] - box[0])
+    if donor is not None:
+        laid, mask = _laid(picture, marks, donor, rng)
+        picture = _mixed(picture, laid, mask)
+    found = _shrunk(picture, min(scale, 1.0))
+    if rng.uniform() < 0.3:
+        coded = cv2.imencode(".jpg", found, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 91))])[1]
+        found = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    factors = sorted({upscaler.factor for upscaler in upscalers})
+    factor = int(rng.choice(factors))  # first how much, then who: most of them do the least
+    able = [upscaler for upscaler in upscalers if upscaler.factor == factor]
+    found = able[int(rng.integers(len(able)))](found)
+    if found.shape[0] < 0.6 * size[1] and rng.uniform() < 0.6:
+        found = able[int(rng.integers(len(able)))](found)
+    way = cv2.INTER_AREA if found.shape[0] > size[1] else int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
+    return cv2.resize(found, size, interpolation=way)
+
+
 def _worn(
     picture: np.ndarray,
     marks: np.ndarray,
@@ -111,18 +153,27 @@ def _worn(
     autoencoder: Autoencoder,
 ) -> np.ndarray:
     """Latents of a head that wears the donor's face: laid in as pixels, or mixed as latents."""
+    laid, mask = _laid(picture, marks, donor, rng)
+    if rng.uniform() < 0.5:
+        return autoencoder.encode(_shrunk(_mixed(picture, laid, mask), scale))
+    base, face = (autoencoder.encode(_shrunk(p, scale)) for p in (picture, laid))
+    share = cv2.resize(mask, base.shape[1::-1], interpolation=cv2.INTER_AREA)[..., None]
+    return base + share * (face - base)
+
+
+def _laid(
+    picture: np.ndarray, marks: np.ndarray, donor: dict, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The donor's face laid onto a picture, uint8 (H, W, 3), and the soft mask (H, W) of what of it is taken."""
     other, _, own = cut_head(donor)
     blend = draw_blend(rng, str(rng.choice(["whole", "face", "inner"], p=[0.4, 0.4, 0.2])), least=1.0)
     unit = max(float(np.hypot(*(marks[1] - marks[0]))), 4.0)
     hard = region_mask(blend.outline, marks, picture.shape[:2])
-    mask = soft_mask(hard, blend, unit)
-    laid = fitted(other, own, picture, marks, hard, blend.match)
-    if rng.uniform() < 0.5:
-        mixed = picture + mask[..., None] * (laid.astype(np.float32) - picture)
-        return autoencoder.encode(_shrunk((mixed + 0.5).astype(np.uint8), scale))
-    base, face = (autoencoder.encode(_shrunk(p, scale)) for p in (picture, laid))
-    share = cv2.resize(mask, base.shape[1::-1], interpolation=cv2.INTER_AREA)[..., None]
-    return base + share * (face - base)
+    return fitted(other, own, picture, marks, hard, blend.match), soft_mask(hard, blend, unit)
+
+
+def _mixed(picture: np.ndarray, laid: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    return (picture + mask[..., None] * (laid.astype(np.float32) - picture) + 0.5).astype(np.uint8)
 
 
 def _shrunk(picture: np.ndarray, scale: float) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The network, its checkpoints with their cards, and the detector that scores with them.
 
 In: crops uint8 RGB (…, 224, 224, 3). Out: logits; calibrated P(fake) from a `Detector`; checkpoint files. Beside them
-the small decoder that training's fakes are made with, for it is a network read from a checkpoint, too. Imports `base`.
+the small networks that training's fakes are made with, for they are read from files of weights, too. Imports `base`.
 """
 
 import lazy_loader
@@ -16,5 +16,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "loading": ["load_checkpoint", "read_checkpoint"],
         "network": ["FEATURES", "MEAN", "STD", "SpotterNet", "normalise"],
         "runtime": ["ABOUT", "OnnxNet"],
+        "upscalers": ["Upscaler", "load_upscalers"],
     },
 )

@@ -33,6 +33,15 @@ class Doubling(torch.nn.Module):
         return torch.nn.functional.interpolate(x[:, :3], scale_factor=8, mode="bilinear")
 
 
+class Enlarging:
+    """Stands in for an upscaler."""
+
+    factor = 2
+
+    def __call__(self, picture):
+        return cv2.resize(picture, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+
+
 @pytest.fixture(scope="module")
 def heads(tmp_path_factory):
     """Ten people of cloudy faces as head rows, and the folder of their decodings."""
@@ -48,7 +57,7 @@ def heads(tmp_path_factory):
         rows.append({"path": str(place), "box": [14.0, 14.0, 114.0, 114.0], "landmarks": MARKS, **who})
     rows = head_rows(rows, folder / "heads")
     twin = Autoencoder(Halving().eval(), Doubling().eval(), "cpu")
-    assert make_decodings(rows, nearest(rows), folder / "decoded", twin) == 20
+    assert make_decodings(rows, nearest(rows), folder / "decoded", twin, [Enlarging()]) == 30
     return rows, folder / "decoded"
 
 
@@ -104,8 +113,8 @@ def test_decodings_are_kept_and_made_once(heads, tmp_path):
     rows, decoded = heads
     twin = Autoencoder(Halving().eval(), Doubling().eval(), "cpu")
     before = {path: path.read_bytes() for path in decoded.iterdir()}
-    assert make_decodings(rows, nearest(rows), decoded, twin) == 0
-    assert make_decodings(rows[:2], nearest(rows[:2]), tmp_path, twin) == 2 * len(DECODINGS)
+    assert make_decodings(rows, nearest(rows), decoded, twin, [Enlarging()]) == 0
+    assert make_decodings(rows[:2], nearest(rows[:2]), tmp_path, twin, [Enlarging()]) == 2 * len(DECODINGS)
     for row in rows[:2]:
         kept = decoding_path(decoded, row, "self")
         assert decoding_path(tmp_path, row, "self").read_bytes() == before[kept]
