@@ -30,6 +30,7 @@ def describe(data: ClipDataset) -> dict:
     """What tells that a run goes on with the data that it began with, wherever they lie now."""
     fakes = sum(int(row["label"]) for row in data.rows)
     counts = {"reals": len(data.rows) - fakes, "fakes": fakes, "frames": int(data.frames), "seed": int(data.seed)}
+    counts |= {"shows": data.shows} if data.shows > 1 else {}
     return {**counts, "augment": bool(data.augment), "selfblend": float(data.selfblend)}
 
 

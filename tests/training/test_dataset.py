@@ -122,3 +122,42 @@ def test_a_patch_is_the_same_place_of_both_and_of_the_mask():
         (y, x), *_ = places
         assert torch.equal(fake[0][..., 16 * y : 16 * y + 160, 16 * x : 16 * x + 160], forged[0])
         assert torch.equal(fake[4][:, y : y + 10, x : x + 10], forged[4]) and forged[4].any()
+
+
+# --- clips shown more than once --------------------------------------------------------------------------------------
+
+
+def test_clips_shown_again_are_made_once_and_come_mirrored_or_not(tmp_path):
+    asked = []
+
+    def counted(row, rng, frames):
+        asked.append(row["group"])
+        return load_clouds(row, rng, frames)
+
+    plain = ClipDataset(rows(3), load_clouds, frames=2, selfblend=1.0)
+    data = ClipDataset(rows(3), counted, frames=2, selfblend=1.0, shows=4, kept=tmp_path / "shown")
+    assert all(same(data[k], plain[k]) for k in range(3)), "the first time as without"
+    made, ways = len(asked), set()
+    for epoch in (1, 2, 3):
+        for k in range(3):
+            for again, (crops, valid, label, number, pasted) in zip(data[3 * epoch + k], plain[k], strict=True):
+                turned = not torch.equal(again[0], crops)
+                ways.add(turned)
+                assert torch.equal(again[0], crops.flip(-1) if turned else crops)
+                np.testing.assert_array_equal(again[4], pasted.flip(-1) if turned else pasted)
+                assert torch.equal(again[1], valid) and again[2:4] == (label, number)
+    assert ways == {True, False} and len(asked) == made
+    assert same(data[12], plain[3]), "after them the next draw"
+    assert len(list((tmp_path / "shown").iterdir())) == 3, "in the place of the one before"
+
+
+def test_a_kept_clip_of_another_run_or_a_damaged_one_is_made_anew(tmp_path):
+    first = ClipDataset(rows(2), load_clouds, frames=2, selfblend=1.0, shows=2, kept=tmp_path)
+    wanted, (file,) = first[1], tmp_path.iterdir()
+    other = ClipDataset(rows(2), load_clouds, frames=2, seed=7, selfblend=1.0, shows=2, kept=tmp_path)
+    assert not same(other[1], wanted) and same(first[1], wanted)
+    whole = file.read_bytes()
+    for damaged in (b"", whole[: len(whole) // 2], b"PK" + whole[2:9] + bytes(400), b"no archive"):
+        file.write_bytes(damaged)
+        assert same(first[1], wanted)
+        assert file.read_bytes() == whole
