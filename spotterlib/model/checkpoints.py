@@ -16,7 +16,7 @@ from .network import SpotterNet
 
 _LARGEST = 1 << 30  # bytes of a checkpoint: sixteen times what the weights take in fp32
 _KINDS = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64)  # of numbers in a checkpoint
-SHIPPED = "spotter_v1"
+SHIPPED = "spotter_v2"
 """The checkpoint that Spotter ships: weights and card of this name lie in `shipped/`, inside the package."""
 
 DEFAULT_CHECKPOINT = Path(__file__).with_name("shipped") / f"{SHIPPED}.safetensors"

@@ -55,4 +55,4 @@ def test_clips_that_a_checkpoint_learned_from_are_named(cached):
 def test_a_checkpoint_knows_whom_the_one_that_it_began_with_knew(cached, known):
     shipped = read_card(DEFAULT_CHECKPOINT)
     begun = detector_of("mine", training={"start_sha256": shipped["sha256"] if known else "1" * 64})
-    assert len(said(notes(cached, begun), "began with spotter_v1")) == known
+    assert len(said(notes(cached, begun), f"began with {DEFAULT_CHECKPOINT.stem}")) == known
