@@ -37,7 +37,7 @@ def choose_point(
     videos = tables.rounded(tables.complete(tables.there(scored[scored["split"] == "val"])))
     chosen = choose_thresholds(videos["probability"], videos["label"], fpr, undecided, cost)
     aim = f"at most {fpr:.1%} of the reals accused" if cost is None else f"an accused real costs {cost:g} missed fakes"
-    origin = f"{len(videos)} validation videos of {videos['group'].nunique()} groups: {aim}"
+    origin = f"{len(videos)} validation videos of {count_of(videos['group'].nunique(), 'group')}: {aim}"
     reals = int(((videos["label"] == 0) & videos["probability"].notna()).sum())
     few = _caution(len(videos), reals, videos["group"].nunique())
     return _point(chosen, origin, tables.tokens_of(videos), few)
