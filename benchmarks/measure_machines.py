@@ -1,6 +1,6 @@
 """By how much a scan's figures differ on another processor: what `verify_report` may allow.
 
-    python benchmarks/measure_machines.py [FOLDER]          (data/samples by default; --every 4 takes every fourth video)
+    python benchmarks/measure_machines.py [FOLDER]      (data/samples by default; --every 4: every fourth video)
 
 Scans each video as this processor does it, and again with the instructions of older ones alone (oneDNN's and torch's
 switches for that, in processes of their own), and prints the largest difference of every kind of figure, and how many
