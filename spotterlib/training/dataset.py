@@ -101,7 +101,7 @@ class ClipDataset(Dataset):
         row = self.rows[number]
         about = repr((self.seed, draw, self.frames, self.selfblend, self.patch, row.get("path"), row["group"]))
         try:
-            with np.load(place) as file:
+            with np.load(place, allow_pickle=False) as file:
                 if str(file["about"]) == about:
                     clips = zip(file["crops"], file["labels"].tolist(), file["pasted"], strict=True)
                     return list(clips), file["valid"]
