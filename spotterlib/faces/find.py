@@ -18,10 +18,11 @@ import cv2
 import numpy as np
 
 from ..base import VideoError, give_back, on_one_core, pick_device
-from ..video import ShotCuts, probe_video, sample_frames
+from ..video import ShotCuts, sample_frames, survey
 from .crops import (
     CROP,
     MARGIN,
+    SCENE,
     WIDE,
     crop_box,
     crop_face,
@@ -32,7 +33,7 @@ from .crops import (
     small_scene,
     thumbnail,
 )
-from .detect import DETECT_SIDE, MIN_CONFIDENCE, detect, detect_again
+from .detect import DETECT_SIDE, MIN_CONFIDENCE, detect, detect_again, reduced
 from .people import SAME_PERSON, people_of
 from .tracking import PATIENCE, SMOOTHING, Linker, Sighting, smooth
 from .tracks import Detections, FaceClip, FaceTrack, VideoFaces
@@ -70,7 +71,7 @@ def find_faces(
     A track with fewer than 3 sightings is a slip of the detector and left out (where 3 frames or more were looked at).
     """
     device = pick_device(device)
-    info = probe_video(path)
+    info, announced = survey(path)
     finders: list[_Finder] = []
     shots = ShotCuts()
 
@@ -89,7 +90,7 @@ def find_faces(
         return finders[-1].take
 
     try:
-        times = sample_frames(path, plan, begin, shots.take)
+        times = sample_frames(path, plan, begin, shots.take, announced)
         finder = finders[-1]  # another than the first where other frames decoded than were announced
         finder.end_window()  # a damaged video may decode to an earlier end the second time
     finally:
@@ -155,11 +156,12 @@ class _Finder:
         changed = bool(self.held) and self.held[-1].size != size
         self.held.append(_Held(index, time, picture, size, scale))
         if index in self.grid:
-            self.scenes[index] = small_scene(picture)
+            seen, held = reduced(picture), picture.shape[1::-1]
+            self.scenes[index] = small_scene(seen if max(seen.shape) >= SCENE else picture)
             if self.whole is None or changed or self.looks % WHOLE_LOOK == 0:
-                self.whole = self.begun[index] = on_one_core(detect, picture, self.device)
+                self.whole = self.begun[index] = on_one_core(detect, seen, held, self.device)
             else:
-                self.begun[index] = on_one_core(detect_again, picture, self.device, self.whole)
+                self.begun[index] = on_one_core(detect_again, seen, held, self.device, self.whole)
             self.looks += 1
         if index == self.frames[self.window][-1]:
             self.end_window()

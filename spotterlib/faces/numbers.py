@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from ..video import PAUSE, shot_numbers
-from . import crops, detect, find, people, recognise, tracking, tracks, windows
+from . import crops, detect, find, mtcnn, people, recognise, tracking, tracks, windows
 
 
 def face_numbers() -> dict[str, dict[str, object]]:
     """The constants of this room, JSON-ready, by what they belong to: shots, windows, detection, following, …
 
     A picture is looked at by MTCNN at `side` px; its thresholds are those of its three networks, and `overlaps` those
-    that facenet-pytorch has written into its code: of boxes at one scale, of all, after the second network, and, of the
-    smaller box, after the third. Times in s, sides in px.
+    of boxes at one scale, of all, after the second network, and, of the smaller box, after the third. Times in s, sides
+    in px.
     """
-    mtcnn = detect.load_detector("cpu")
     return {
         "shots": shot_numbers(),
         "windows": {
@@ -28,10 +27,10 @@ def face_numbers() -> dict[str, dict[str, object]]:
         "detection": {
             "side": detect.DETECT_SIDE,
             "least_side": detect.MIN_SIDE,
-            "least_face": detect.LEAST_FACE,
-            "pyramid": detect.PYRAMID,
-            "thresholds": list(mtcnn.thresholds),
-            "overlaps": [0.5, 0.7, 0.7, 0.7],
+            "least_face": mtcnn.LEAST_FACE,
+            "pyramid": mtcnn.PYRAMID,
+            "thresholds": list(mtcnn.THRESHOLDS),
+            "overlaps": list(mtcnn.OVERLAPS),
             "least_confidence": detect.MIN_CONFIDENCE,
             "whole_look": find.WHOLE_LOOK,
             "held": find.HELD,

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 if TYPE_CHECKING:
     from .tracks import Detections
@@ -63,7 +62,7 @@ class Linker:
             fit = np.where(fits, affinity, 0.0)
             if looks is not None and max(fits.sum(0).max(), fits.sum(1).max()) > 1:
                 fit += np.where(fits, ALIKE * _likeness(open_tracks, looks), 0.0)
-            for i, j in zip(*linear_sum_assignment(-fit), strict=True):
+            for i, j in _best_pairs(fit):
                 if affinity[i, j] >= LEAST_AFFINITY:
                     open_tracks[i][row] = left.pop(j)
         self.tracks.extend({row: sighting} for sighting in left.values())
@@ -83,6 +82,16 @@ class Linker:
         elapsed = max(self.times[last] - self.times[start], SMOOTHING)
         speed = (box + box[[2, 3, 0, 1]] - was - was[[2, 3, 0, 1]]) / 2 / elapsed
         return box + speed * min(time - self.times[last], 0.5)
+
+
+def _best_pairs(fit: np.ndarray) -> list[tuple[int, int]]:
+    """Rows and columns of a table (n, m), each in one pair at most, whose values have the largest sum."""
+    if min(fit.shape) == 1:  # one face to follow, most of the time: no need to load SciPy's solver
+        place = np.unravel_index(int(fit.argmax()), fit.shape)
+        return [(int(place[0]), int(place[1]))]
+    from scipy.optimize import linear_sum_assignment
+
+    return list(zip(*linear_sum_assignment(-fit), strict=True))
 
 
 def _likeness(tracks: Sequence[dict[int, Sighting]], looks: Sequence[np.ndarray]) -> np.ndarray:

@@ -9,7 +9,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "calibration": ["brier", "combine_odds", "ece", "fit_calibration", "reliability", "selective_curve"],
+        "calibration": ["brier", "ece", "fit_calibration", "reliability", "selective_curve"],
+        "joining": ["combine_odds"],
         "intervals": ["bootstrap_difference", "bootstrap_interval", "bootstrap_intervals"],
         "binary": [
             "MIN_GROUPS",

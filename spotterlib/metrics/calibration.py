@@ -1,4 +1,4 @@
-"""What a score means: calibrated probabilities, how well they are, and many joined into one."""
+"""What a score means: calibrated probabilities, and how good they are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
-from scipy.special import expit, logit, logsumexp
+from scipy.special import expit, logit
 
 from ..base import DataError
 from .scores import ratio, scored
@@ -108,19 +108,3 @@ def selective_curve(probabilities: Any, labels: Any, centre: float = 0.5) -> pd.
     decided = last + 1
     columns = {"n_decided": decided, "share_decided": decided / max(given, 1)}
     return pd.DataFrame(columns | {"accuracy": np.cumsum(right)[last] / decided})
-
-
-def combine_odds(probabilities: Any) -> float:
-    """P(video is fake) from the calibrated P(fake) of its n windows or faces, of which one, unknown, may be forged.
-
-    Either all n are real, or one is forged, each as likely as the next. Then the evidence x₁ … xₙ has the likelihood
-    ratio  (1/n) Σᵢ P(xᵢ | fake) / P(xᵢ | real):  a uniform mixture, in which the other n − 1 windows cancel. A
-    calibrated pᵢ has odds pᵢ / (1 − pᵢ) = prior odds · likelihood ratio of window i. So, with the same prior odds for
-    the video, its odds are the **mean of the windows' odds**: one window is itself, n equal ones are themselves, the
-    strongest dominates, and being the highest of n is paid for by the factor 1/n. In logits: logsumexp(z) − log n.
-    Raises `DataError` without a probability or with a NaN: leave windows that have no score out.
-    """
-    p = np.asarray(probabilities, dtype=np.float64).ravel()
-    if not len(p) or not ((p >= 0) & (p <= 1)).all():
-        raise DataError("At least one probability is needed, and each must be between 0 and 1.")
-    return float(expit(logsumexp(logit(p)) - math.log(len(p))))

@@ -17,7 +17,7 @@ STD = (0.229, 0.224, 0.225)
 """ImageNet's channel means and deviations for RGB in 0…1."""
 
 FEATURES = 1280
-_AT_ONCE = 6  # pictures: on a CPU, what they need on the way stays in its cache; and 24 make four parts
+_AT_ONCE = 3  # pictures: on a CPU, what they need on the way stays in its cache; and 24 make eight parts
 
 
 def normalise(frames: torch.Tensor) -> torch.Tensor:

@@ -11,10 +11,10 @@ import pandas as pd
 from scipy.special import expit
 
 from ..base import CheckpointError, enough_memory
-from ..faces import MIN_USABLE, FaceClip, FaceTrack, VideoFaces, read_cache, window_rows
+from ..faces import MIN_USABLE, VideoFaces, read_cache
 from ..metrics import combine_odds, verdicts
 from ..model import Detector, load_checkpoint
-from .turned import lying, window_rolls
+from .usable import windows_of
 
 _TOGETHER = 4  # videos whose windows are scored as one batch
 _READERS = 4  # threads that decode the next crops while these are scored
@@ -43,17 +43,6 @@ def score_cache(
     columns = ["probability", "uncalibrated", "verdict", "frame_scores", "frame_probability"]
     added = pd.DataFrame(scored, columns=columns)
     return pd.concat([cache.reset_index(drop=True).drop(columns=columns, errors="ignore"), added], axis=1)
-
-
-def windows_of(track: FaceTrack, clip: FaceClip, most_roll: float) -> tuple[np.ndarray, np.ndarray]:
-    """Of every window of a face: rows (W, 24) into the clip, and bool (W, 24) where it is there and can be scored.
-
-    A face of less than `SMALLEST` px cannot, nor one that lies on its side, nor a window in which it leans by more than
-    `most_roll` degrees: nobody taught the network such.
-    """
-    rows = window_rows(track.windows)
-    there = (rows >= 0) & clip.valid[rows] & track.large[rows] & (not lying(track, clip))
-    return rows, there & (window_rolls(clip, rows, there) <= most_roll)[:, None]
 
 
 def _read_ahead(files: Sequence[str]) -> Iterator[list[VideoFaces | None]]:

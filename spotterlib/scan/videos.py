@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from ..base import CheckpointError, VideoError, enough_memory, give_back, named_path, stoppable
 from ..faces import (
@@ -28,12 +27,13 @@ from ..metrics import combine_odds, probability_text
 from ..model import Detector, OnnxNet, load_checkpoint
 from ..provenance import file_facts, read_credentials
 from ..video import checked_path, unchanged
+from .curve import monotone_curve
 from .examined import about_checkpoint, examined_now
 from .heatmap import explain_clips, shown_heat
 from .report import FaceResult, ScanReport, WindowResult, confidence_in, verdict
-from .scoring import windows_of
 from .told import against, unjudged
 from .turned import faces_lie, leaning_windows, pose_problem, told
+from .usable import windows_of
 
 _LOG = logging.getLogger(__name__)
 
@@ -255,6 +255,5 @@ def _every_frame(face: FaceResult, times: np.ndarray) -> np.ndarray:
     if not known.any():
         return np.full(len(times), np.nan, np.float32)
     grid, scores = face.track.times[known], face.frame_scores[known].astype(np.float64)
-    inside = np.clip(times, grid[0], grid[-1])
-    curve = PchipInterpolator(grid, scores)(inside) if len(grid) > 1 else np.full(len(times), scores[0])
+    curve = monotone_curve(grid, scores, times)
     return np.where(face.track.at(times)[2], np.clip(curve, 0, 1), np.nan).astype(np.float32)

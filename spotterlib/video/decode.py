@@ -104,9 +104,8 @@ class Clock:
         return self.now
 
 
-def _in_order(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+def _in_order(packets: Iterator[av.Packet], stream: av.VideoStream) -> Iterator[av.VideoFrame]:
     """Every frame that decodes, in presentation order; damaged packets are passed over."""
-    packets = container.demux(stream)
     while True:
         try:
             packet = next(packets, None)
@@ -124,9 +123,12 @@ def _in_order(container: av.container.InputContainer, stream: av.VideoStream) ->
 
 
 def decoded(
-    container: av.container.InputContainer, stream: av.VideoStream
+    container: av.container.InputContainer, stream: av.VideoStream, packets: Iterator[av.Packet] | None = None
 ) -> Iterator[tuple[float, av.VideoFrame, Look]]:
-    """Every frame that decodes, in presentation order, with its time in s (from 0) and how it is shown."""
+    """Every frame that decodes, in presentation order, with its time in s (from 0) and how it is shown.
+
+    packets: the stream's, where whoever asks wants to see them, too.
+    """
     clock, looks = Clock(rate_of(stream)), Looks(stream)
-    for frame in _in_order(container, stream):
+    for frame in _in_order(packets or container.demux(stream), stream):
         yield clock.tick(frame), frame, looks.of(frame)

@@ -53,44 +53,62 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
     return place
 
 
-def _packet_times(path: Path) -> np.ndarray:
-    """Times (V,) in s of the frames as the packets announce them, sorted, from 0; nothing is decoded."""
-    stamps: list[float] = []
-    missing = end = 0
-    with opened(path) as (container, stream):
-        rate = rate_of(stream)
-        with contextlib.suppress(av.FFmpegError):  # a damaged tail announces nothing more
-            for packet in container.demux(stream):
-                end = max(end, (packet.pos or 0) + packet.size)
-                if packet.size == 0 or packet.is_discard:
-                    continue
-                if packet.pts is None or not packet.time_base:
-                    missing += 1
-                else:
-                    stamps.append(float(packet.pts * packet.time_base))
-    check_readable(path, end)  # what FFmpeg left unread
-    if missing or len(set(stamps)) < len(stamps):
-        return np.arange(len(stamps) + missing) / rate
-    times = np.sort(np.asarray(stamps, dtype=np.float64))
-    return times - times[0] if len(times) else times
-
-
-def probe_video(path: str | os.PathLike[str]) -> VideoInfo:
-    """What a video says of itself, after decoding its first frame. Raises `VideoError` when none decodes."""
+def survey(path: str | os.PathLike[str]) -> tuple[VideoInfo, np.ndarray]:
+    """What a video says of itself (`probe_video`), and the times (V,) in s of its frames as the packets announce them,
+    sorted, from 0; all that is decoded is its first frame."""
     place = checked_path(path)
-    times = _packet_times(place)
     with opened(place) as (container, stream):
-        _, _, look = next(decoded(container, stream), (0.0, None, None))
-        if look is None:
-            raise _nothing_decodes(place)
         rate = rate_of(stream)
+        packets = _Packets(container.demux(stream))
+        _, _, look = next(decoded(container, stream, packets), (0.0, None, None))
+        with contextlib.suppress(av.FFmpegError):  # a damaged tail announces nothing more
+            for _ in packets:
+                pass
         codec, sound = stream.codec_context.name, bool(container.streams.audio)
         whole, mp4 = stream.frames, "mp4" in container.format.name
+    check_readable(place, packets.end)  # what FFmpeg left unread
+    if look is None:
+        raise _nothing_decodes(place)
+    times = packets.times(rate)
     if len(times) > 1 and times[-1] > 0:
         rate = (len(times) - 1) / float(filmed(times)[-1])
     # fewer packets than the index names: an edit list leaves them out, or the file has lost them
     frames = whole if mp4 and whole > len(times) and _is_cut_short(place) else max(len(times), 1)
-    return VideoInfo(str(place), *look.shown, rate, frames, frames / rate, codec, sound)
+    return VideoInfo(str(place), *look.shown, rate, frames, frames / rate, codec, sound), times
+
+
+def probe_video(path: str | os.PathLike[str]) -> VideoInfo:
+    """What a video says of itself, after decoding its first frame. Raises `VideoError` when none decodes."""
+    return survey(path)[0]
+
+
+class _Packets:
+    """Hands on packets, and keeps when they are to be shown."""
+
+    def __init__(self, packets: Iterator[av.Packet]) -> None:
+        self.packets = packets
+        self.stamps: list[float] = []
+        self.missing = self.end = 0
+
+    def __iter__(self) -> Iterator[av.Packet]:
+        return self
+
+    def __next__(self) -> av.Packet:
+        packet = next(self.packets)
+        self.end = max(self.end, (packet.pos or 0) + packet.size)
+        if packet.size and not packet.is_discard:
+            if packet.pts is None or not packet.time_base:
+                self.missing += 1
+            else:
+                self.stamps.append(float(packet.pts * packet.time_base))
+        return packet
+
+    def times(self, rate: float) -> np.ndarray:
+        """Of all packets so far, (V,) s, sorted, from 0; by `rate` frames a second where stamps do not tell."""
+        if self.missing or len(set(self.stamps)) < len(self.stamps):
+            return np.arange(len(self.stamps) + self.missing) / rate
+        times = np.sort(np.asarray(self.stamps, dtype=np.float64))
+        return times - times[0] if len(times) else times
 
 
 def _is_cut_short(path: Path) -> bool:
@@ -141,10 +159,12 @@ def sample_frames(
     plan: Callable[[np.ndarray], Sequence[np.ndarray]],
     begin: Callable[[Sequence[np.ndarray]], Callable[[int, float, np.ndarray], None]],
     watch: Callable[[int, av.VideoFrame], bool] | None = None,
+    announced: np.ndarray | None = None,
 ) -> np.ndarray:
     """Decode a video once, in order, and hand over chosen frames: returns the times (V,) in s of all its frames.
 
-    `plan(times (V,))` gives the wanted frame indices in groups, judging by the times that the packets announce;
+    `plan(times (V,))` gives the wanted frame indices in groups, judging by the times that the packets announce
+    (`announced`, where they are known already: `survey`);
     `begin(groups)` returns the function that takes each wanted frame in order: index, time in s, uint8 RGB (H, W, 3).
     When other frames decode than were announced (damage, edit lists) and the plan from their true times is another, the
     video is decoded a second time, by that plan, from a new `begin`; and so it is, on one thread, from the first
@@ -161,7 +181,7 @@ def sample_frames(
             in_vain = watch is not None and watch(index, frame)
             return in_vain
 
-        wanted = plan(_packet_times(place))
+        wanted = plan(survey(place)[1] if announced is None else announced)
         times, steady = _whole_pass(place, wanted, begin, steady=False, watch=looked)
         actual = plan(times)
         if in_vain or [group.tolist() for group in actual] != [group.tolist() for group in wanted]:

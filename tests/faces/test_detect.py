@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -63,54 +63,42 @@ def test_what_is_found_is_the_same_on_any_number_of_cores(clips):
             assert np.array_equal(one.boxes, other.boxes) and np.array_equal(one.landmarks, other.landmarks)
 
 
-class Stumbling:
-    """An MTCNN that fails, as facenet-pytorch's does, on a picture with a given first pixel, unless it has a border."""
+def test_a_detector_that_fails_names_the_video(monkeypatch, clips):
+    def hopeless(*_):
+        raise RuntimeError("no memory")
 
-    def __init__(self, error, at=7, hopeless=False):
-        self.error, self.at, self.hopeless = error, at, hopeless
-        self.sizes = []
-
-    def detect(self, pictures, landmarks):
-        self.sizes.append(pictures.shape[:3])
-        bad = pictures[:, 0, 0, 0] == self.at
-        if bad.any() or self.hopeless:
-            raise self.error
-        boxes = np.array([[[30.0, 32, 50, 52, 0.99], [0, 0, 9, 9, 0.5]]] * len(pictures), dtype=object)
-        return boxes[..., :4], boxes[..., 4], np.full((len(pictures), 2, 5, 2), 33.0).astype(object)
-
-
-@pytest.mark.parametrize("error", [RuntimeError("torch.cat(): expected a non-empty list"), IndexError("mask [3] [2]")])
-def test_mtcnn_tripping_over_one_picture_spares_the_others(monkeypatch, error):
-    frames = np.zeros((3, 40, 40, 3), np.uint8)
-    frames[1] = 7
-    stumbling = Stumbling(error)
-    monkeypatch.setattr(detect, "_detector", lambda device, steps: stumbling)
-    found = detect_faces(frames)
-    assert sorted(stumbling.sizes) == [(1, 40, 40)] * 3 + [(1, 80, 80)]
-    assert [len(f.boxes) for f in found] == [1, 1, 1]
-    assert found[0].boxes[0].tolist() == [30, 32, 50, 52]
-    assert found[1].boxes[0].tolist() == [10, 12, 30, 32]  # without the border of 20 px
-    assert found[1].landmarks[0, 0].tolist() == [13, 13]
-
-
-def test_a_detector_that_fails_for_good_names_the_video(monkeypatch, clips):
-    monkeypatch.setattr(detect, "_detector", lambda device, steps: Stumbling(RuntimeError("no memory"), hopeless=True))
+    monkeypatch.setattr(detect, "find_boxes", hopeless)
     with pytest.raises(VideoError, match=r"empty\.mp4.*no memory"):
         find_faces(clips / "empty.mp4")
 
 
 def test_boxes_that_are_no_boxes_are_left_out(monkeypatch):
-    class Odd:
-        def detect(self, pictures, landmarks):
-            boxes = np.array([[[0, 0, np.nan, 9], [9, 9, 3, 3], [1, 1, 5, np.inf], [2, 2, 8, 8], [1, 1, 3, 3]]])
-            return boxes, np.array([[0.99, 0.99, 0.99, 0.95, 0.97]]), np.zeros((1, 5, 5, 2))
-
-    monkeypatch.setattr(detect, "_detector", lambda device, steps: Odd())
+    boxes = np.array([[1, 1, 3, 3], [0, 0, np.nan, 9], [9, 9, 3, 3], [1, 1, 5, np.inf], [2, 2, 8, 8], [1, 1, 9, 9]])
+    given = boxes.astype(np.float32), np.zeros((6, 5, 2), np.float32), np.float32([0.97, 0.97, 0.96, 0.96, 0.95, 0.89])
+    monkeypatch.setattr(detect, "find_boxes", lambda *_: given)
     (found,) = detect_faces(np.zeros((1, 40, 40, 3), np.uint8))
     assert found.boxes.tolist() == [[1, 1, 3, 3], [2, 2, 8, 8]]
     assert found.confidences.tolist() == pytest.approx([0.97, 0.95])
 
 
-def test_facenet_is_imported_only_when_a_face_is_looked_for():
-    code = "import sys, spotterlib.faces; print('facenet_pytorch' in sys.modules)"
-    assert finished([sys.executable, "-c", code]).stdout == "False\n"
+def test_a_frame_soon_after_is_looked_at_as_wholly(clips):
+    """Nothing is searched that is smaller than half of what is known, and the face is where it is anyway."""
+    for frame in read_frames(clips / "face.mp4", [0, 11, 23]).values():
+        large = cv2.resize(frame, None, fx=3, fy=3, interpolation=cv2.INTER_LINEAR)
+        seen, size = detect.reduced(large), large.shape[1::-1]
+        whole, known = detect.detect(seen, size, "cpu"), Future()
+        known.set_result(whole)
+        again = detect.detect_again(seen, size, "cpu", known)
+        assert len(whole.boxes) == 1 and again.boxes == pytest.approx(whole.boxes, abs=0.01)
+        assert again.landmarks == pytest.approx(whole.landmarks, abs=0.01)
+
+
+def test_nothing_heavy_is_imported_to_look_for_faces():
+    """facenet-pytorch gives the weights alone: its code wants torchvision, which takes longer than a scan."""
+    code = """
+import sys, numpy as np, spotterlib.faces as faces
+print("torch" in sys.modules)
+faces.detect_faces(np.zeros((1, 99, 99, 3), np.uint8))
+print([name for name in ("facenet_pytorch", "torchvision", "pandas", "scipy") if name in sys.modules])
+"""
+    assert finished([sys.executable, "-c", code]).stdout == "False\n[]\n"

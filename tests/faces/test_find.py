@@ -110,7 +110,7 @@ def test_looking_for_small_faces_now_and_then_changes_no_box(clips, monkeypatch,
     asked = []
     plain = detect.detect
     for file in (find, detect):  # who looks wholly, and who looks again
-        monkeypatch.setattr(file, "detect", lambda *given: asked.append(given[2:]) or plain(*given))
+        monkeypatch.setattr(file, "detect", lambda *given: asked.append(given[3:]) or plain(*given))
     whole = find_faces(clips / f"{name}.mp4")
     assert asked == [()] * len(whole.tracks[0].frames)
     assert len(got.tracks) == len(whole.tracks) >= 1
@@ -156,7 +156,7 @@ def fake_detector(monkeypatch, where):
     """Detection without MTCNN: `where(frame)` gives the boxes in a frame."""
     seen = []
 
-    def found_in(frame, device, steps=0):
+    def found_in(frame, size, device, steps=0):
         seen.append(device)
         return detections(*where(frame))
 

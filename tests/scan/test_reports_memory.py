@@ -27,7 +27,7 @@ def test_a_scan_of_a_full_gpu(clips, detector, monkeypatch):
 
 
 def test_a_face_detector_on_a_full_gpu(clips, detector, monkeypatch):
-    monkeypatch.setattr(detect, "_mtcnn", full)
+    monkeypatch.setattr(detect, "find_boxes", full)
     with pytest.raises(SpotterError, match=rf"The scan of face\.mp4 {REMEDY}"):
         scan_video(clips / "face.mp4", detector)
     with pytest.raises(SpotterError, match='device="cpu"'):

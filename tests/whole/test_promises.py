@@ -613,7 +613,7 @@ def test_the_page_of_a_notebook_escapes_its_name(tmp_path, name):
 SCAN = """
 import json, sys
 import torch
-from spotterlib.faces.detect import _detector
+from spotterlib.faces import face_networks
 from spotterlib.model import load_checkpoint
 from spotterlib.scan import scan_video
 
@@ -625,7 +625,7 @@ def refuse(event, arguments):
 
 torch.set_num_threads(1)
 detector = load_checkpoint(sys.argv[2], "cpu")
-_detector("cpu")
+face_networks("cpu")
 sys.addaudithook(refuse)
 report = scan_video(sys.argv[1], detector)
 print(json.dumps([report.to_dict(), [face.heatmaps.tolist() for face in report.faces]]))

@@ -1,4 +1,4 @@
-// MTCNN on one picture: the steps of facenet-pytorch between the three networks, with the numbers that the package wrote.
+// MTCNN on one picture: the steps of spotterlib/faces/mtcnn.py between the three networks, with the numbers that it wrote.
 
 const EMPTY = () => ({ boxes: [], points: [], confidences: [] });
 
@@ -8,7 +8,7 @@ async function detectFaces(picture, steps = 0) {
   const width = Math.max(1, rounded(picture.width * scale)), height = Math.max(1, rounded(picture.height * scale));
   if (Math.min(width, height) < how.least_side) return EMPTY();
   const seen = scale < 1 ? shrunk(picture, width, height) : picture;
-  const found = await mtcnn(seen, steps, 0), x = picture.width / width, y = picture.height / height;
+  const found = await mtcnn(seen, steps), x = picture.width / width, y = picture.height / height;
   const order = found.map((_, i) => i).sort((a, b) => found[b].score - found[a].score || a - b);
   const result = EMPTY();
   for (const i of order) {
@@ -33,24 +33,7 @@ async function detectAgain(picture, before) {
   return found.boxes.length >= before.boxes.length || !steps ? found : detectFaces(picture);
 }
 
-class Outside extends Error {}
-
-async function mtcnn(picture, steps, border) {
-  const seen = border ? bordered(picture, border) : picture;
-  try {
-    const found = await threeNetworks(seen, steps);
-    for (const one of found) {
-      one.box = one.box.map((value) => value - border);
-      one.points = one.points.map(([x, y]) => [x - border, y - border]);
-    }
-    return found;
-  } catch (error) {
-    if (!(error instanceof Outside) || border) throw error;
-    return mtcnn(picture, steps, Math.floor(Math.max(picture.width, picture.height) / 2));
-  }
-}
-
-async function threeNetworks(picture, steps) {
+async function mtcnn(picture, steps) {
   const how = ABOUT.constants.detection, [first, second, third] = how.thresholds;
   const [atOneScale, ofAll, afterSecond, afterThird] = how.overlaps;
   let found = [];
@@ -95,13 +78,13 @@ async function proposals(small, scale, threshold) {
 
 // Candidates cut out, looked at by the next network, and kept where it is sure enough.
 async function refined(name, side, picture, found, threshold) {
-  const passed = [], size = side * side;
+  const passed = [], size = side * side, borders = [picture.width, picture.height];
+  found = found.filter(({ box }) => [0, 1].every((k) => Math.min(Math.trunc(box[2 + k]), borders[k]) >= Math.max(Math.trunc(box[k]), 1)));
   for (let start = 0; start < found.length; start += 64) {
     const few = found.slice(start, start + 64), planes = new Float32Array(few.length * 3 * size);
     few.forEach((one, number) => {
       const [x0, y0, x1, y1] = one.box.map((value) => Math.trunc(value));
       const x = Math.max(x0, 1), y = Math.max(y0, 1), ex = Math.min(x1, picture.width), ey = Math.min(y1, picture.height);
-      if (!(ey > y - 1 && ex > x - 1)) throw new Outside();
       const cut = averaged(part(picture, x - 1, y - 1, ex - x + 1, ey - y + 1), side, side).data;
       for (let i = 0; i < size; i++) for (let c = 0; c < 3; c++) planes[(number * 3 + c) * size + i] = cut[3 * i + c];
     });

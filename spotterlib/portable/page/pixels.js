@@ -112,15 +112,6 @@ function part(picture, x0, y0, width, height) {
   return { width, height, data };
 }
 
-// The picture with a border of black around it.
-function bordered(picture, border) {
-  const width = picture.width + 2 * border, height = picture.height + 2 * border;
-  const data = new Uint8ClampedArray(width * height * 3);
-  for (let y = 0; y < picture.height; y++)
-    data.set(picture.data.subarray(3 * y * picture.width, 3 * (y + 1) * picture.width), 3 * ((y + border) * width + border));
-  return { width, height, data };
-}
-
 // The square crop box [x0, y0, x1, y1] px of a picture as side × side px, padded outside of the picture.
 function cropped(picture, box, side, padding) {
   const x0 = rounded(box[0]), y0 = rounded(box[1]), size = Math.max(2, rounded(box[2] - box[0]));
