@@ -37,8 +37,8 @@ from .fakes.samples import make_samples as make_samples
 from .fakes.selfblend import draw_blend as draw_blend
 from .fakes.selfblend import self_blend as self_blend
 from .metrics.binary import binary_metrics as binary_metrics
-from .metrics.joining import combine_odds as combine_odds
 from .metrics.calibration import fit_calibration as fit_calibration
+from .metrics.joining import combine_odds as combine_odds
 from .metrics.thresholds import choose_thresholds as choose_thresholds
 from .model.checkpoints import save_checkpoint as save_checkpoint
 from .model.detector import Detector as Detector

@@ -164,13 +164,13 @@ def sample_frames(
     """Decode a video once, in order, and hand over chosen frames: returns the times (V,) in s of all its frames.
 
     `plan(times (V,))` gives the wanted frame indices in groups, judging by the times that the packets announce
-    (`announced`, where they are known already: `survey`);
-    `begin(groups)` returns the function that takes each wanted frame in order: index, time in s, uint8 RGB (H, W, 3).
-    When other frames decode than were announced (damage, edit lists) and the plan from their true times is another, the
-    video is decoded a second time, by that plan, from a new `begin`; and so it is, on one thread, from the first
-    damaged frame that is met. `watch(index, frame)` sees every frame as it is decoded the first time; once it says
-    True, for it has seen what makes the plan another, nothing more is handed over in this pass. Raises `VideoError`
-    when not one frame decodes, and when the file is another one at the end, or gone.
+    (`announced`, where they are known already: `survey`); `begin(groups)` returns the function that takes each wanted
+    frame in order: index, time in s, uint8 RGB (H, W, 3). When other frames decode than were announced (damage, edit
+    lists) and the plan from their true times is another, the video is decoded a second time, by that plan, from a new
+    `begin`; and so it is, on one thread, from the first damaged frame that is met. `watch(index, frame)` sees every
+    frame as it is decoded the first time; once it says True, for it has seen what makes the plan another, nothing more
+    is handed over in this pass. Raises `VideoError` when not one frame decodes, and when the file is another one at the
+    end, or gone.
     """
     place = checked_path(path)
     with unchanged(place):
@@ -195,12 +195,13 @@ def _whole_pass(
     begin: Callable[[Sequence[np.ndarray]], Callable[[int, float, np.ndarray], None]],
     steady: bool,
     watch: Callable[[int, av.VideoFrame], bool] | None = None,
+    last: float = np.inf,
 ) -> tuple[np.ndarray, bool]:
-    """The times of all frames, and whether the video had to be decoded on one thread: it has where it is
-    damaged, and then the pass begins again."""
-    times = _one_pass(place, wanted, begin(wanted), steady, watch)
+    """The times of all frames up to the `last`, and whether the video had to be decoded on one thread: it has
+    where it is damaged, and then the pass begins again."""
+    times = _one_pass(place, wanted, begin(wanted), steady, watch, last)
     if times is None:
-        return _whole_pass(place, wanted, begin, steady=True, watch=watch)
+        return _whole_pass(place, wanted, begin, True, watch, last)
     return times, steady
 
 
@@ -210,8 +211,10 @@ def _one_pass(
     take: Callable[[int, float, np.ndarray], None],
     steady: bool,
     watch: Callable[[int, av.VideoFrame], bool] | None,
+    last: float,
 ) -> np.ndarray | None:
-    """Decode everything, hand over what is wanted, return all times; None at the first damaged frame, if not steady."""
+    """Decode up to the `last`, hand over what is wanted, return all times; None at the first damaged frame, if not
+    steady."""
     asked = {int(index) for group in wanted for index in group}
     times: list[float] = []
     with opened(place, steady) as (container, stream):
@@ -222,13 +225,16 @@ def _one_pass(
             if len(times) in asked and not in_vain:
                 take(len(times), time, look.rgb(frame))
             times.append(time)
+            if len(times) > last:
+                break
     if not times:
         raise _nothing_decodes(place)
     return np.asarray(times)
 
 
 def read_frames(path: str | os.PathLike[str], indices: Iterable[int]) -> dict[int, np.ndarray]:
-    """The frames of these indices, uint8 RGB (H, W, 3), read in one pass; an index past the end is left out."""
+    """The frames of these indices, uint8 RGB (H, W, 3), read in one pass that ends with the last of them; an index past
+    the end is left out."""
     found: dict[int, np.ndarray] = {}
     wanted = [np.asarray(list(indices), dtype=np.int64)]
 
@@ -236,7 +242,7 @@ def read_frames(path: str | os.PathLike[str], indices: Iterable[int]) -> dict[in
         found.clear()
         return lambda index, _, picture: found.__setitem__(index, picture)
 
-    _whole_pass(checked_path(path), wanted, begin, steady=False)
+    _whole_pass(checked_path(path), wanted, begin, steady=False, last=max(wanted[0].tolist(), default=0))
     return found
 
 
