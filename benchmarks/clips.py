@@ -28,8 +28,13 @@ def speaking(name: str, height: int, seconds: float = 3.0) -> np.ndarray:
     return np.concatenate([there, there[::-1]])
 
 
-def make_clip(path: str | os.PathLike[str], size: tuple[int, int], seconds: float = 11.0, people: int = 1) -> Path:
-    """Write H.264 at crf 23 of `size` (width, height) px, 25 frames a second, with so many people side by side."""
+def make_clip(
+    path: str | os.PathLike[str], size: tuple[int, int], seconds: float = 11.0, people: int = 1, loop: bool = False
+) -> Path:
+    """Write H.264 at crf 23 of `size` (width, height) px, 25 frames a second, with so many people side by side.
+
+    loop: it ends where it begins (seconds: a multiple of 6), so that there is no cut where it is repeated.
+    """
     width, height = size
     rng = np.random.default_rng(0)
     wall = rng.integers(0, 255, (height // 24, width // 24, 3), dtype=np.uint8)
@@ -38,12 +43,14 @@ def make_clip(path: str | os.PathLike[str], size: tuple[int, int], seconds: floa
     actors = [speaking(f"p{number + 1:02d}", int(height * (0.6 if people == 1 else 0.45))) for number in range(people)]
 
     def frames():
-        for index in range(round(seconds * FPS)):
-            x, y = round(32 + 30 * np.sin(index / 40)), round(32 + 30 * np.cos(index / 55))
+        count = round(seconds * FPS)
+        turns = [2 * np.pi / count] * 3 if loop else [1 / 40, 1 / 55, 1 / 30]
+        for index in range(count):
+            x, y = round(32 + 30 * np.sin(index * turns[0])), round(32 + 30 * np.cos(index * turns[1]))
             frame = wall[y : y + height, x : x + width].copy()
             for number, actor in enumerate(actors):
                 face = actor[index % len(actor)]
-                left = round(width * (number + 0.5) / people - face.shape[1] / 2 + 10 * np.sin(index / 30))
+                left = round(width * (number + 0.5) / people - face.shape[1] / 2 + 10 * np.sin(index * turns[2]))
                 left = min(max(left, 0), width - face.shape[1])
                 frame[height - len(face) :, left : left + face.shape[1]] = face
             yield frame

@@ -42,11 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     def scans(path: Path) -> float:
         return busy(lambda: scan_video(path, detector), options.rounds)
 
-    short = clip(work, SIZES["720p"], 6.0)
+    short, again = clip(work, SIZES["720p"], 6.0), clip(work, SIZES["720p"], 6.0, loop=True)
     lengths = {}
     for times in (1, 2, 4, 8, 16):
-        path = work / f"720p-6s-{times}-times.mp4"
-        lengths[6 * times] = scans(path if path.exists() else repeat_clip(short, path, times))
+        path = work / f"720p-6s-{times}-times-loop.mp4"
+        lengths[6 * times] = scans(path if path.exists() else repeat_clip(again, path, times))
     heights = {h: scans(clip(work, (h * 16 // 9 // 2 * 2, h), 6.0)) for h in (240, 360, 480, 720, 1080, 2160)}
     people = {count: scans(clip(work, SIZES["1080p"], 6.0, count)) for count in (1, 2, 3, 4)}
     crops = scan_video(short, detector).faces[0].clip.frames[None]
