@@ -22,8 +22,9 @@ SLOW := hundred_thousand or near_the_asked or every_pair or a_split_by_file_leak
 check: lint
 	$(BIN)/python -m pytest $(addprefix tests/,$(FAST)) -k "not ($(SLOW))"
 
+# two files at a time, those that take longest first (conftest.py)
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # hours: every hard input, a thousand scans, fuzzing (docs/hard_inputs.md)
 soak: $(VENV)/.soak

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for path, file in table[["path", "file"]].itertuples(index=False):
         sizes.append(Path(file).stat().st_size)
         kept, found = read_cache(file, grid_only=True), find_faces(manifest.root / path, device=detector.device)
-        rows, valid = windows_of(found.tracks[0], found.clips[0])
+        rows, valid = windows_of(found.tracks[0], found.clips[0], detector.most_roll)
         with opened(file) as arrays:
             grid = np.flatnonzero(np.isin(arrays["clip0_times"], kept.clips[0].times))
             coded = read_wide(arrays, 0, grid, exact=False).frames

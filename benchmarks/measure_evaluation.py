@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for file in table["file"]:
         found = read_cache(file, grid_only=True)
         for track, clip in zip(found.tracks, found.clips, strict=True):
-            rows, valid = windows_of(track, clip)
+            rows, valid = windows_of(track, clip, detector.most_roll)
             windows += [clip.frames[row] for row in rows]
             masks += list(valid)
     detector.clip_logits(np.stack(windows[:2]), np.stack(masks[:2]))  # the first call chooses kernels

@@ -44,6 +44,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files of `whole` first: they take longest, and where two files run at a time none should be left alone."""
+    items.sort(key=lambda item: item.path.parent.name != "whole")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _signals() -> Iterator[None]:
     """Ctrl-C is heard by the tests and by what they start, also where a batch system began them with it ignored."""
