@@ -60,7 +60,7 @@ def test_a_scan_is_near_its_floor(talk, report, shipped):
     mtcnn = bench.plain_mtcnn("cpu")
     floor = (
         busy(lambda: bench.decode(talk))
-        + busy(lambda: [on_one_core(mtcnn.detect, p[None], landmarks=True).result() for p in pictures])
+        + busy(lambda: [on_one_core(mtcnn.detect, p[None], True).result() for p in pictures])
         + busy(lambda: shipped.clip_logits(crops))
     )
     assert busy(lambda: scan_video(talk, shipped)) <= 2 * 0.4 * floor
