@@ -22,9 +22,10 @@ SLOW := hundred_thousand or near_the_asked or every_pair or a_split_by_file_leak
 check: lint
 	$(BIN)/python -m pytest $(addprefix tests/,$(FAST)) -k "not ($(SLOW))"
 
-# two files at a time, those that take longest first (conftest.py)
+# two files at a time, those that take longest first (conftest.py), each computing on one core: torch's threads would wait
+# for one another, busily
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # hours: every hard input, a thousand scans, fuzzing (docs/hard_inputs.md)
 soak: $(VENV)/.soak

@@ -145,7 +145,8 @@ def test_a_report_is_saved_as_a_page_that_stands_alone(page, browser, clips, tmp
     assert alone.inner_text("#verdict") == found["label"] and "does not prove" in alone.inner_text(".limits")
     for gone in ("#choose", "#save", "#about", "[id^=carried-]"):
         assert alone.locator(gone).count() == 0
-    pixels = "(id) => Array.from(document.getElementById(id).getContext('2d').getImageData(0, 0, 448, 448).data)"
+    pixels = """(id) => Array.from(document.getElementById(id).getContext('2d').getImageData(0, 0, 448, 448).data)
+        .filter((_, i) => (i >> 2) % 13 === 0)"""  # a few: a browser hands over 20,000 numbers a second
     apart = [np.array(alone.evaluate(pixels, id), int) - page.evaluate(pixels, id) for id in ("plain", "heat")]
     assert max(np.abs(each).mean() for each in apart) < 4, "a JPEG of it"
     before = alone.inner_text("#caption")
