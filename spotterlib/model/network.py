@@ -18,6 +18,7 @@ STD = (0.229, 0.224, 0.225)
 
 FEATURES = 1280
 _AT_ONCE = 3  # pictures: on a CPU, what they need on the way stays in its cache; and 24 make eight parts
+_FROZEN_AT_ONCE = 6  # the same for a frozen trunk in training, which all cores share
 
 
 def normalise(frames: torch.Tensor) -> torch.Tensor:
@@ -81,7 +82,7 @@ class SpotterNet(nn.Module):
         x, first = images, 0
         if self.training and self.frozen and images.device.type == "cpu" and not images.requires_grad:
             with torch.no_grad():
-                x = torch.cat([self._run(part, 0, self.frozen) for part in images.split(_AT_ONCE)])
+                x = torch.cat([self._run(part, 0, self.frozen) for part in images.split(_FROZEN_AT_ONCE)])
             first = self.frozen
         return self._run(x, first, last)
 
