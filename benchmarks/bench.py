@@ -20,7 +20,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
-import cv2
 import numpy as np
 import torch
 from clips import make_clip, repeat_clip
@@ -39,6 +38,7 @@ from spotterlib.base import (
 )
 from spotterlib.evidence import write_diagnostic_video
 from spotterlib.faces import cache_faces
+from spotterlib.faces.detect import reduced
 from spotterlib.faces.mtcnn import LEAST_FACE, PYRAMID
 from spotterlib.fakes import make_samples
 from spotterlib.model import DEFAULT_CHECKPOINT, SpotterNet, load_checkpoint
@@ -191,13 +191,6 @@ def plain_mtcnn(device: str):
 
     how = {"keep_all": True, "select_largest": False, "post_process": False, "device": device}
     return MTCNN(min_face_size=LEAST_FACE, factor=PYRAMID, **how)
-
-
-def reduced(picture: np.ndarray) -> np.ndarray:
-    """A frame as MTCNN sees it."""
-    scale = 360 / min(picture.shape[:2])
-    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def bench_heatmaps(work: Path, rounds: int, device: str) -> list[dict]:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from makers.face_clips import portrait, stage
 
-from spotterlib.base import declare_missing_operators
+from spotterlib.base import SpotterError, declare_missing_operators
 from spotterlib.faces import mtcnn
 from spotterlib.faces.mtcnn import PYRAMID, find_boxes, surest
 
@@ -89,8 +89,6 @@ def test_a_candidate_outside_the_picture_is_passed_over(monkeypatch):
 
 
 def test_missing_weights_are_told(monkeypatch):
-    from spotterlib import SpotterError
-
     monkeypatch.setattr(mtcnn, "importlib", types.SimpleNamespace(util=types.SimpleNamespace(find_spec=lambda _: None)))
     with pytest.raises(SpotterError, match="pip install facenet-pytorch"):
         mtcnn._load.__wrapped__("cpu")

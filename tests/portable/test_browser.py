@@ -13,22 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spotterlib import Detector, SpotterError, export_onnx, scan_image, scan_video
-from spotterlib.base import ROOT
-from spotterlib.portable import LIBRARIES, library_files, write_page
+from spotterlib import SpotterError, scan_image, scan_video
+from spotterlib.portable import LIBRARIES, library_files
 from spotterlib.video import read_frames
 
 FOUND = "#result:not([hidden]), #failed:not([hidden])"
-
-
-@pytest.fixture(scope="session")
-def written(tmp_path_factory):
-    """The page with the shipped checkpoint."""
-    try:
-        library_files(ROOT / "runs" / "npm")
-    except SpotterError as error:
-        pytest.skip(f"the page's JavaScript is not here: {error}")
-    return write_page(tmp_path_factory.mktemp("page"), cache=ROOT / "runs" / "npm")
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +33,6 @@ def page(browser, written):
     page.wait_for_selector("#file:enabled, #failed:not([hidden])", state="attached")
     assert page.is_hidden("#failed"), page.inner_text("#why")
     return page
-
-
-@pytest.fixture(scope="module")
-def graphs(tmp_path_factory):
-    """Python's scan by the very graphs that the page has."""
-    return Detector.from_onnx(export_onnx(None, tmp_path_factory.mktemp("graphs")))
 
 
 def scanned(page, path) -> dict:

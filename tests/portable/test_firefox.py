@@ -8,33 +8,20 @@ import numpy as np
 import pytest
 from makers.firefox import started
 
-from spotterlib import Detector, SpotterError, export_onnx, scan_video
-from spotterlib.base import ROOT
-from spotterlib.portable import library_files, write_page
+from spotterlib import scan_video
 
 FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
 pytestmark = pytest.mark.skipif(FIREFOX is None, reason="needs Firefox (Debian: apt-get install firefox-esr)")
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def page(written, tmp_path_factory):
     """The page in Firefox, ready for a video."""
-    try:
-        library_files(ROOT / "runs" / "npm")
-    except SpotterError as error:
-        pytest.skip(f"the page's JavaScript is not here: {error}")
-    written = write_page(tmp_path_factory.mktemp("page"), cache=ROOT / "runs" / "npm")
     with started(FIREFOX, tmp_path_factory.mktemp("firefox")) as firefox:
         firefox.open(written)
         firefox.wait("document.querySelector('#file:enabled, #failed:not([hidden])') !== null")
         assert firefox.evaluate("document.querySelector('#failed').hidden"), firefox.evaluate("document.body.innerText")
         yield firefox
-
-
-@pytest.fixture(scope="module")
-def graphs(tmp_path_factory):
-    """Python's scan by the very graphs that the page has."""
-    return Detector.from_onnx(export_onnx(None, tmp_path_factory.mktemp("graphs")))
 
 
 @pytest.mark.parametrize("name", ["late.mp4", "two.mp4", "empty.mp4"])
