@@ -16,6 +16,7 @@ from ..metrics import verdict_text
 from ..video import RESULT, fitted, iterate_frames, write_video
 from . import draw
 from .heat import CELLS, OPACITY, THRESHOLD, paint_heat, red_share
+from .inset import Inset, place_inset, put_inset
 from .strip import Strip, fields_of, lay_out_strip
 
 if TYPE_CHECKING:
@@ -65,15 +66,18 @@ def draw_frame(report: ScanReport, index: int, image: np.ndarray) -> np.ndarray:
     """One frame as the diagnostic video shows it: heat and boxes on the picture, a strip with the figures below it.
 
     index: number of the frame in the video, 0 … V-1; image: that frame, uint8 RGB (H, W, 3), as `read_frames` gives
-    it. A face has a yellow box; of several, each tells its own verdict, and the
-    deciding one has a thick box in the colour of it; where the face was not found there is no box,
-    and the strip says so. Returns uint8 RGB (H + strip, W, 3) of even height. Raises `IndexError` past the last frame.
+    it. A face has a yellow box; of several, each tells its own verdict, and the deciding one has a thick box in the
+    colour of it; where the face was not found there is no box, and the strip says so. A deciding face that is small in
+    its picture is shown enlarged in an upper corner too, except where that would cover a face. Returns uint8 RGB
+    (H + strip, W, 3) of even height. Raises `IndexError` past the last frame.
     """
     if not 0 <= index < len(report.times):
         raise IndexError(f"frame {index}: {Path(report.video).name} has frames 0 to {len(report.times) - 1}")
-    faces = _faces_on(report, (image.shape[1], image.shape[0]))
+    canvas = (image.shape[1], image.shape[0])
+    faces = _faces_on(report, canvas)
     evidence = [evidence_at(face, report.times[index : index + 1]) for face in faces]
-    return _draw(report, index, image, lay_out_strip(report, image.shape[:2]), evidence, 0)
+    inset = place_inset([face.track for face in faces], canvas)
+    return _draw(report, index, image, lay_out_strip(report, image.shape[:2]), inset, evidence, 0)
 
 
 def _drawn_frames(report: ScanReport, progress: Callable[[float], None] | None = None) -> Iterator[np.ndarray]:
@@ -81,6 +85,7 @@ def _drawn_frames(report: ScanReport, progress: Callable[[float], None] | None =
     changed = VideoError(f"{report.video} is not the video that was scanned (frames differ). Scan it again.")
     canvas = (report.info.width, report.info.height)  # one for all frames, whatever their own size
     faces, caption, index, evidence = _faces_on(report, canvas), None, -1, []
+    inset = place_inset([face.track for face in faces], canvas)
     for index, _, image in iterate_frames(report.video):
         if index >= len(report.times):
             raise changed
@@ -91,7 +96,7 @@ def _drawn_frames(report: ScanReport, progress: Callable[[float], None] | None =
         if row == 0:
             moments = report.times[index : index + _BLOCK]
             evidence = [evidence_at(face, moments) for face in faces]
-        yield _draw(report, index, image, caption, evidence, row)
+        yield _draw(report, index, image, caption, inset, evidence, row)
         if progress is not None:
             progress((index + 1) / len(report.times))
     if index + 1 < len(report.times):
@@ -99,7 +104,13 @@ def _drawn_frames(report: ScanReport, progress: Callable[[float], None] | None =
 
 
 def _draw(
-    report: ScanReport, index: int, image: np.ndarray, caption: Strip, evidence: list[Evidence], row: int
+    report: ScanReport,
+    index: int,
+    image: np.ndarray,
+    caption: Strip,
+    inset: Inset | None,
+    evidence: list[Evidence],
+    row: int,
 ) -> np.ndarray:
     """One frame with its strip. evidence: of each face at several moments, of which `row` is this frame's."""
     height, width = image.shape[:2]
@@ -129,6 +140,8 @@ def _draw(
             draw.put_tag(picture, said, corners[0], corners[1], caption.size, draw.VERDICTS[one.label])
         if number == 0:
             share = red_share(heat, report.heatmap_scale)
+            if inset is not None and not any(inset.covers(other.boxes[row]) for other in evidence):
+                put_inset(picture, image, inset, box, heat, report.heatmap_scale, caption.size, color)
     at = (time + draw.end_of(report.times) / max(len(report.times), 1) / 2) / draw.end_of(report.times)
     draw.put_mark(strip[: caption.timeline], at)
     for text, (x, y) in zip(fields_of(report, index, state, share)[1:], caption.spots[1:], strict=True):

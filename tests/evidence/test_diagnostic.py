@@ -13,6 +13,7 @@ from makers.report_factory import FPS, FRAMES, RED, face_box, make_face, make_re
 from spotterlib.base import VideoError, own_name
 from spotterlib.evidence import diagnostic, draw, draw_frame, write_diagnostic_video
 from spotterlib.evidence.diagnostic import evidence_at
+from spotterlib.evidence.inset import place_inset
 from spotterlib.faces.windows import plan_windows
 from spotterlib.video import iterate_frames, probe_video, read_frames
 
@@ -109,6 +110,49 @@ def test_one_scale_a_report(video):
         plain = image[patch].astype(float)
         weights.append(float(np.mean((draw_frame(report, index, image)[patch] - plain) / (RED - plain))))
     assert weights[0] == pytest.approx(weights[1] / 2, rel=0.1) and weights[1] > 0.2
+
+
+# --- a small face, enlarged ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def wide_video(tmp_path_factory):
+    """640 × 480 px: the face, 60 px across, is small in it."""
+    return make_video(tmp_path_factory.mktemp("wide") / "clip.mp4", (640, 480), sound=False)
+
+
+def test_a_small_face_is_enlarged_in_the_corner_away_from_it(wide_video):
+    report = make_report(wide_video, (make_face(),))
+    image = read_frames(wide_video, [30])[30]
+    inset = place_inset([report.faces[0].track], (640, 480))
+    assert (inset.side, inset.left + inset.side, inset.top) == (173, 630, 10), "upper right: the face is at the left"
+    drawn = draw_frame(report, 30, image)[:480]
+    changed = (drawn != image).any(-1)
+    x0, y0, x1, y1 = (round(float(v)) for v in face_box(30))
+    changed[y0 - 2 : y1 + 2, x0 - 2 : x1 + 2] = changed[inset.top : inset.top + inset.side, inset.left :] = False
+    assert not changed.any()
+    shown = drawn[inset.top : inset.top + inset.side, inset.left : inset.left + inset.side]
+    row, column = round(173 * 3.5 / 7), round(173 * 5.5 / 7)
+    there, plain = shown[row - 4 : row + 4, column - 4 : column + 4], drawn[y0 + 30, x0 + 47]
+    assert np.abs(there.astype(int).reshape(-1, 3).max(0) - plain.astype(int)).max() < 40, "the heat, where the face is"
+    assert np.abs(shown[60, 60].astype(int) - image[y0 + 21, x0 + 21].astype(int)).max() <= 3, "2.9 times as large"
+    assert is_yellow(shown[0]).all() and is_yellow(shown[:, -1]).all()
+
+
+def test_the_inset_covers_no_face(wide_video):
+    image = read_frames(wide_video, [30])[30]
+    right = make_report(wide_video, (make_face(shift=480),))  # below the right corner it would be in
+    inset = place_inset([right.faces[0].track], (640, 480))
+    assert inset.left == 10
+    both = make_report(wide_video, (make_face(), make_face(shift=480, probability=0.1)))
+    drawn = draw_frame(both, 30, image)
+    assert (drawn[150:479, 200:440] == image[150:479, 200:440]).all()
+    assert (drawn[10:183, 200:440] == image[10:183, 200:440]).all(), "a face in either corner: no inset"
+
+
+def test_a_face_that_is_large_enough_gets_no_inset(report):
+    assert place_inset([report.faces[0].track], (160, 120)) is None
+    assert place_inset([], (640, 480)) is None
 
 
 def test_a_frame_past_the_end(report):
