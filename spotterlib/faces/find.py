@@ -40,7 +40,8 @@ from .tracks import Detections, FaceClip, FaceTrack, VideoFaces
 from .windows import GRID, MAX_WINDOWS, coverage_of, plan_windows, with_between
 
 WHOLE_LOOK = 4  # of so many grid frames one is looked at for small faces even where larger ones are
-MIN_SIGHTINGS = 3  # fewer are a slip of the detector
+MIN_SIGHTINGS = 3  # fewer may be a slip of the detector
+PASSING = 0.97  # confidence of a face seen so seldom that is told; most slips have less (8 of 10 in 75 films)
 HELD = 4096 * 2304  # px: a larger picture (8K) is held reduced to this, for a window of them must fit into the memory
 
 
@@ -68,7 +69,8 @@ def find_faces(
     wide: keep the surroundings of every crop too (`FaceClip.wide`); progress: called with the share done, 0…1; span:
     from and to in s, where only a part is to be looked at.
     Raises `VideoError` when the video cannot be read, `SpotterError` for a device that there is not.
-    A track with fewer than 3 sightings is a slip of the detector and left out (where 3 frames or more were looked at).
+    A track with fewer than 3 sightings gets no clip (where 3 frames or more were looked at); it is one of `passing` if
+    the detector was sure of one of them, and a slip of the detector else.
     """
     device = pick_device(device)
     info, announced = survey(path)
@@ -97,11 +99,12 @@ def find_faces(
         for each in finders:
             each.stop()
     tracks, clips = finder.tracks_and_clips(times)
+    passing = finder.passing()
     width, height = finder.usual_size()
     info = replace(info, width=width, height=height)
     coverage = coverage_of(times, [grid[grid < len(times)] for grid in finder.grids if grid[0] < len(times)])
     looked = len(finder.rows)
-    return VideoFaces(info, times, finder.spans(), tracks, clips, coverage, finder.scenes, looked)
+    return VideoFaces(info, times, finder.spans(), tracks, clips, coverage, finder.scenes, looked, passing)
 
 
 @dataclass(frozen=True)
@@ -243,6 +246,14 @@ class _Finder:
         tracks.sort(key=lambda track: -float(track.confidences.sum()))
         clips = tuple(self._clip(self.crops[track.id], times) for track in tracks)
         return tuple(self._own(replace(track, id=rank)) for rank, track in enumerate(tracks)), clips
+
+    def passing(self) -> tuple[FaceTrack, ...]:
+        """What was seen too seldom to be followed, and surely, in order of time."""
+        least = min(MIN_SIGHTINGS, len(self.rows))
+        sure = [max((one.confidence for one in seen.values()), default=0.0) >= PASSING for seen in self.smoothed]
+        few = [number for number, seen in enumerate(self.smoothed) if len(seen) < least and sure[number]]
+        few.sort(key=lambda number: min(self.smoothed[number]))
+        return tuple(self._own(self._track(number)) for number in few)
 
     def _people(self) -> list[int]:
         """Give all tracks of one person to the first of them; returns those that are left."""

@@ -41,6 +41,7 @@ def face_numbers() -> dict[str, dict[str, object]]:
             "least_affinity": tracking.LEAST_AFFINITY,
             "alike": tracking.ALIKE,
             "least_sightings": find.MIN_SIGHTINGS,
+            "passing": find.PASSING,
             "same_person": people.SAME_PERSON,
             "faces_compared": people.LOOKS,
         },

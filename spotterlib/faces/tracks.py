@@ -133,7 +133,8 @@ class VideoFaces:
     """All faces of a video: info; times float64 (V,) s of every frame; windows: (start, end) in s of each; tracks and
     their clips, the main face first (most confidence summed over the grid). Each clip has its track's grid frames and,
     where `between` > 0 was asked, that many frames between every two of them. scenes: by index, the whole picture
-    of every grid frame as a small JPEG; none where the faces come from a cache. looked: how many grid frames."""
+    of every grid frame as a small JPEG; none where the faces come from a cache. looked: how many grid frames. passing:
+    tracks of what was seen in too few grid frames to be followed, without clips, in order of time."""
 
     info: VideoInfo
     times: np.ndarray
@@ -143,3 +144,4 @@ class VideoFaces:
     coverage: float = 1.0
     scenes: dict[int, bytes] = field(default_factory=dict)
     looked: int | None = None
+    passing: tuple[FaceTrack, ...] = ()

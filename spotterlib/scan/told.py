@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..faces import MIN_USABLE, FaceTrack, VideoFaces
+from ..faces import MIN_USABLE, SMALLEST, FaceTrack, VideoFaces
 from ..metrics import probability_text
 from .report import FaceResult, Segment, WindowResult, segments_of
 
@@ -66,6 +66,19 @@ def unjudged(faces: Sequence[FaceResult], found: VideoFaces) -> list[str]:
             f"in {len(few)} of {len(face.windows)} windows ({spans}) {who} was seen in fewer than {MIN_USABLE} frames "
             "and not judged"
         )
+    return told
+
+
+def passing_by(found: VideoFaces) -> list[str]:
+    """What looked like a face, large enough to be judged, in so few frames that it was not followed."""
+    large = [track for track in found.passing if track.side >= SMALLEST]
+    told = []
+    for track in large[:_NAMED]:
+        count = int(track.valid.sum())
+        seen = "1 frame" if count == 1 else f"{count} frames"
+        told.append(f"what may be a face, {_where(track, found)}, was seen in only {seen} and not judged")
+    if len(large) > _NAMED:
+        told.append(f"so was what may be a face at {len(large) - _NAMED} more places")
     return told
 
 

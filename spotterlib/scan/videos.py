@@ -31,7 +31,7 @@ from .curve import monotone_curve
 from .examined import about_checkpoint, examined_now
 from .heatmap import explain_clips, shown_heat
 from .report import FaceResult, ScanReport, WindowResult, confidence_in, verdict
-from .told import against, unjudged
+from .told import against, passing_by, unjudged
 from .turned import faces_lie, leaning_windows, pose_problem, told
 from .usable import windows_of
 
@@ -201,7 +201,8 @@ def _reason(
     said = []
     if not faces:
         looked = _frames_of(min(len(found.times), found.looked or FRAMES * max(len(found.windows), 1)))
-        said.append(f"no face was found in the {looked} looked at")
+        brief = passing_by(found)
+        said.append(f"no face {'could be followed through' if brief else 'was found in'} the {looked} looked at")
         turn = faces_lie(found)
         said += [told(turn)] if turn else []
     elif p is None:
@@ -226,6 +227,7 @@ def _reason(
         said += against(faces, found, label, t_low, t_high)
     if p is not None or len(faces) > 1:
         said += unjudged(faces, found)
+    said += passing_by(found)
     leaning = sum(leaning_windows(face.track, face.clip, most_roll) for face in scored[:1])
     if leaning:
         said.append(f"windows in which the head leans by more than {most_roll:.0f}° were not judged: {leaning}")

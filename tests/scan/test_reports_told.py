@@ -118,6 +118,27 @@ def test_a_face_that_comes_late_is_told(judged, tmp_path):
     assert nobody.reason.count("was found and not judged") == 2 and nobody.label == "UNDECIDED"
 
 
+def test_a_face_that_passes_is_told(judged, tmp_path):
+    """Seen in one or two of the frames looked at, it is not followed: it may be the one that matters."""
+    times = np.arange(48) / 12
+    still, brief = np.full((48, 2), 8.0), np.full((48, 2), np.nan)
+    brief[20:23] = (168.0, 8.0)
+    actors = [(moving("p01", times), still), (moving("p07", times, seed=1), brief)]
+    found = find_faces(write_clip(tmp_path / "passes.mp4", stage((320, 192), 48, *actors)))
+    (track,) = found.passing
+    assert len(found.tracks) == 1 and track.valid.sum() in (1, 2)
+    said = judged(found, 0.01).reason
+    seen = "1 frame" if track.valid.sum() == 1 else "2 frames"
+    assert f"What may be a face, at the middle right, 1.7 to 1.8 s, was seen in only {seen} and not judged" in said
+    alone = replace(found, tracks=(), clips=(), passing=(track,))
+    said = judged(alone).reason
+    assert said.startswith("No face could be followed through the 24 frames looked at; what may be a face")
+    small = replace(track, boxes=track.boxes * 0.1)
+    assert "what may be" not in judged(replace(found, passing=(small,)), 0.01).reason, "too small to be judged anyhow"
+    many = judged(replace(found, passing=(track,) * 5), 0.01).reason
+    assert many.count("hat may be a face, at the") == 3 and "so was what may be a face at 2 more places" in many
+
+
 def test_a_small_face_beside_a_large_one_is_told(judged):
     faces = synthetic(ALL, ALL, grid_only=True)
     small = np.where(np.isfinite(faces.tracks[1].boxes), np.float32([100, 10, 128, 38]), np.nan).astype(np.float32)

@@ -191,6 +191,16 @@ class Finder {
     return this.seen.filter((track) => track.size >= least && track.size).sort((a, b) => trust(b) - trust(a));
   }
 
+  // What was seen too seldom to be followed, and surely, in order of time, each as a face of `judge.js` has rows and side.
+  passing() {
+    const { least_sightings: most, passing } = ABOUT.constants.following, least = Math.min(most, this.rows.length);
+    const sure = (track) => [...track.values()].some(({ confidence }) => confidence >= passing);
+    return this.seen.filter((track) => track.size < least && sure(track)).map((track) => {
+      const rows = [...track.keys()].sort((a, b) => a - b);
+      return { at: track, rows, side: median(rows.map((row) => track.get(row).box[2] - track.get(row).box[0])) };
+    }).sort((a, b) => a.rows[0] - b.rows[0]);
+  }
+
   spans() {
     const found = Array.from({ length: this.window }, () => []);
     for (const { time, window } of this.rows) found[window].push(time);

@@ -144,6 +144,15 @@ function unjudged(faces, found) {
   return told;
 }
 
+// What looked like a face, large enough to be judged, in so few frames that it was not followed.
+function passingBy(found) {
+  const large = found.passing.filter(({ side }) => side >= ABOUT.constants.judging.smallest);
+  const told = large.slice(0, NAMED).map((face) => `what may be a face, ${whereText(face, found)}, was seen in only ` +
+    `${framesOf(face.rows.length)} and not judged`);
+  if (large.length > NAMED) told.push(`so was what may be a face at ${large.length - NAMED} more places`);
+  return told;
+}
+
 // Why a verdict is undecided, or what one should know of a decided one.
 function reasonOf(found) {
   const { faces, finder, label, probability: p, times } = found, said = [];
@@ -151,7 +160,8 @@ function reasonOf(found) {
   const judged = faces.filter(({ probability }) => probability !== null);
   if (found.doubt) said.push(found.doubt);
   if (!faces.length) {
-    said.push(`no face was found in the ${framesOf(finder.rows.length)} looked at`);
+    const how = passingBy(found).length ? "could be followed through" : "was found in";
+    said.push(`no face ${how} the ${framesOf(finder.rows.length)} looked at`);
     if (found.turn) said.push(turnText(found.turn));
   } else if (p === null) {
     const best = Math.max(...faces.flatMap((face) => face.windows.map(({ usable }) => usable)));
@@ -168,6 +178,7 @@ function reasonOf(found) {
   }
   if (p !== null) said.push(...against(faces, found, label));
   if (p !== null || faces.length > 1) said.push(...unjudged(faces, found));
+  said.push(...passingBy(found));
   const leaning = judged.slice(0, 1).reduce((sum, face) => sum + face.leaning, 0);
   if (leaning) said.push(`windows in which the head leans by more than ${ABOUT.most_roll.toFixed(0)}° were not judged: ${leaning}`);
   if (found.coverage < 0.995)

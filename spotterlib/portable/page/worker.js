@@ -50,7 +50,7 @@ async function scan(file) {
   const known = faces.flatMap(({ probability }) => (probability === null ? [] : [probability]));
   const probability = known.length ? combined(known) : null;
   const found = {
-    faces, finder, times, probability, doubt: pass.doubt, announced: announced.length, width: size[0], height: size[1],
+    faces, finder, passing: finder.passing(), times, probability, doubt: pass.doubt, announced: announced.length, width: size[0], height: size[1],
     label: pass.doubt ? "UNDECIDED" : verdictOf(probability),
     coverage: coverageOf(times, finder.grids.slice(0, finder.window)),
     turn: faces.length ? 0 : await uprightAfter(pass.spare),
