@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -303,3 +305,20 @@ def test_after_each_window_what_was_freed_is_handed_back(monkeypatch):
     assert handed_back == [[0, 24], [0, 48], [0, 72]], "once a window, when its pictures are let go"
     ((clip,),) = finder.tracks_and_clips(np.arange(3 * 24) / 2)[1:]
     assert clip.frames.shape[0] == 3 * 24 and clip.valid.all() and not any(finder.crops), "no crop is kept twice"
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux, which tells the most memory taken")
+def test_the_crops_of_a_long_video_are_never_there_twice(monkeypatch):
+    def memory(which: str) -> int:  # MB
+        return int(Path("/proc/self/status").read_text().partition(f"{which}:")[2].split()[0]) // 1024
+
+    fake_detector(monkeypatch, lambda frame: [[90.0, 40, 130, 90]])
+    monkeypatch.setattr(find, "detect_again", find.detect)
+    grids = [np.arange(24) + 24 * k for k in range(40)]
+    finder = find._Finder("long.mp4", grids, grids, np.zeros(0, int), "cpu", None, False)
+    for index in range(40 * 24):
+        finder.take(index, index / 2, np.full((180, 320, 3), index % 256, np.uint8))
+    before = memory("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")
+    _, (clip,) = finder.tracks_and_clips(np.arange(40 * 24) / 2)
+    assert clip.frames.nbytes > 140_000_000 and memory("VmHWM") - before < 60
