@@ -11,6 +11,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from makers.face_clips import moving, stage, write_clip
 from PIL import Image
 
 from spotterlib import SpotterError, scan_image, scan_video
@@ -58,6 +59,16 @@ def test_the_page_says_what_python_says(page, graphs, clips, photograph, name):
             page.set_viewport_size({"width": width, "height": 1000})
             assert page.evaluate("() => document.documentElement.scrollWidth") <= width, "wider than its window"
             photograph(page, f"page_{width}", full_page=True)
+
+
+def test_a_face_that_passes_is_told_as_by_python(page, graphs, tmp_path):
+    times, still, brief = np.arange(24) / 12, np.full((24, 2), 8.0), np.full((24, 2), np.nan)
+    brief[10:12] = (168.0, 8.0)
+    actors = (moving("p01", times), still), (moving("p07", times, seed=1), brief)
+    path = write_clip(tmp_path / "passes.mp4", stage((320, 192), 24, *actors))
+    ours = scanned(page, path)
+    agree(page, ours, scan_video(path, graphs).to_dict(heat=True), path)
+    assert "may be a face, at the middle right, 0.8 to 0.9 s, was seen in only 2 frames and not judged" in ours["reason"]
 
 
 def agree(page, ours: dict, theirs: dict, path) -> None:
