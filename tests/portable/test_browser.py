@@ -68,7 +68,7 @@ def test_a_face_that_passes_is_told_as_by_python(page, graphs, tmp_path):
     path = write_clip(tmp_path / "passes.mp4", stage((320, 192), 24, *actors))
     ours = scanned(page, path)
     agree(page, ours, scan_video(path, graphs).to_dict(heat=True), path)
-    assert "may be a face, at the middle right, 0.8 to 0.9 s, was seen in only 2 frames and not judged" in ours["reason"]
+    assert "a face, at the middle right, 0.8 to 0.9 s, was seen in only 2 frames and not judged" in ours["reason"]
 
 
 def agree(page, ours: dict, theirs: dict, path) -> None:
