@@ -27,6 +27,8 @@ def named_path(path: str | os.PathLike[str]) -> Path:
 
     Raises `DataError` for what is no path: a number, say, which `papermill -p data 2024` makes of a folder's name.
     """
+    if isinstance(path, bytes):
+        raise DataError(f"{path!r} is no path but bytes. Give it as text: os.fsdecode({path!r}).")
     if not isinstance(path, str | os.PathLike):
         raise DataError(
             f"{path!r} is no path (its type is {type(path).__name__}). Give it as text, in quotes: {str(path)!r}; to "

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ..base import VideoError, output_path, own_name
+from ..base import VideoError, own_name
 from ..metrics import verdict_text
 from ..video import RESULT, fitted, iterate_frames, write_video
 from . import draw
 from .heat import CELLS, OPACITY, THRESHOLD, paint_heat, red_share
 from .inset import Inset, place_inset, put_inset
+from .place import place_for
 from .strip import Strip, fields_of, lay_out_strip
 
 if TYPE_CHECKING:
@@ -52,11 +53,10 @@ def write_diagnostic_video(
     0…1; what it raises ends the work, and nothing is left of it.
     Raises `VideoError` when the video is gone, is another one now, or would be overwritten; and for a still picture.
     """
-    if report.still:
+    if getattr(report, "still", False):
         raise VideoError(f"{report.video} is a picture, not a video. Use export_page for its evidence.")
-    target = output_path(path if path is not None else Path("runs") / f"{own_name(report.video)}_spotter.mp4")
-    if target.exists() and Path(report.video).exists() and os.path.samefile(target, report.video):
-        raise VideoError(f"{target} is the scanned video itself. Give the diagnostic video another name.")
+    own = Path("runs") / f"{own_name(report.video)}_spotter.mp4" if path is None else path
+    target = place_for(report, own)
     kept = {"times": report.times, "audio_from": report.video, "comment": RESULT}
     # people wait for it: x264 may hurry, at the price of a third more bytes
     return write_video(target, _drawn_frames(report, progress), report.info.fps, preset="superfast", **kept)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base import atomic_path, output_path
+from ..base import atomic_path
 from ..metrics import probability_text, verdict_text
 from ..scan import facts_of
 from . import draw
 from .heat import red_share
 from .markup import data_address, figure_text, fill_page
+from .place import place_for
 from .scenes import portrait_of, scene_boxes
 from .sheet import contact_sheet, telling
 from .words import LIMITS, certainty, describe, heat_note, heat_words, video_name
@@ -32,8 +33,10 @@ def export_page(report: ScanReport, path: str | os.PathLike[str]) -> Path:
     """Write one self-contained HTML file that can be mailed: verdict, figures, a player with the evidence, limits.
 
     It needs no network and no other file; names in it are escaped. About 35 kB a frame; at most 240 frames are kept.
+    path: absolute, or relative to the clone (of an installed package: to the working directory). Raises `VideoError`
+    where it is the scanned file itself, `WriteError` where it cannot be written.
     """
-    target = output_path(path)
+    target = place_for(report, path)
     with atomic_path(target) as temporary:
         temporary.write_text(_page(report), encoding="utf-8")
     return target

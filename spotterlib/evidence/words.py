@@ -81,8 +81,8 @@ def heat_note(checkpoint: Mapping[str, Any]) -> tuple[str, str]:
     if not found:
         return (
             "Red is a hint where to look: how well it points was not measured",
-            "How well the red points at a forged area has not been measured for this checkpoint: take it as a hint "
-            "where to look, not as an outline.",
+            "How well the red points at a forged area has not been measured for verdicts of this kind: take it as a "
+            "hint where to look, not as an outline.",
         )
     small = found["small"]
     hit, random, centre = (f"{100 * small[name]['hit']:.0f} %" for name in ("heat", "random", "centre"))

@@ -16,7 +16,7 @@ SMALLEST = 32
 """Side in px of the crop box under which a face gets no score: blown up to 224 px it looks forged, whoever it shows."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Detections:
     """Faces in one frame: boxes float32 (n, 4) as x0, y0, x1, y1 px; landmarks float32 (n, 5, 2) px (two eyes, nose,
     two mouth corners, picture-left first); confidences float32 (n,) 0…1, highest first."""
@@ -26,7 +26,7 @@ class Detections:
     confidences: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FaceTrack:
     """One face through a video, on the detection grid of G frames.
 
@@ -105,7 +105,7 @@ class FaceTrack:
         return mixed[:, :4], mixed[:, 4:].reshape(-1, 5, 2), both | alone
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FaceClip:
     """The crops of one face: frames uint8 RGB (T, 224, 224, 3); times float64 (T,) s; boxes float32 (T, 4) and
     landmarks float32 (T, 5, 2), px of the source frame; valid bool (T,). Where not valid, frames are 0 and
@@ -128,7 +128,7 @@ class FaceClip:
         return crop_landmarks(self.boxes, self.landmarks)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class VideoFaces:
     """All faces of a video: info; times float64 (V,) s of every frame; windows: (start, end) in s of each; tracks and
     their clips, the main face first (most confidence summed over the grid). Each clip has its track's grid frames and,

@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "autoencoder": ["Autoencoder", "load_autoencoder"],
-        "cards": ["looks_for_of", "read_card", "roll_of"],
+        "cards": ["looks_for_of", "read_card", "record_of", "roll_of"],
         "checkpoints": ["DEFAULT_CHECKPOINT", "fill", "load_imagenet", "read_tensors", "save_checkpoint"],
         "detector": ["Detector"],
         "loading": ["load_checkpoint", "read_checkpoint"],

@@ -14,6 +14,9 @@ ROLL = 18.0
 ten honest clips were accused none at 10°, three at 20° and seven at 30°; in filmed talk heads lean by up to 15°."""
 
 
+WORDS = ("REAL", "UNDECIDED", "FAKE")
+
+
 def roll_of(card: dict) -> float:
     """How far a head may lean, in degrees either way, for a checkpoint to judge it: `preprocessing.roll_deg`."""
     about = card.get("preprocessing")
@@ -23,6 +26,21 @@ def roll_of(card: dict) -> float:
 def looks_for_of(card: dict) -> str:
     """What a checkpoint was taught to see, as words: `looks_for` of its card. Older ones know pasted faces."""
     return str(card.get("looks_for") or "a pasted face")
+
+
+def record_of(card: dict) -> dict[str, str]:
+    """What a verdict by this checkpoint is worth, as words by verdict: how it fared on real deepfakes and real videos
+    (`real_deepfakes` of its card, written by benchmarks/deepfakes.py)."""
+    found, proof = card.get("real_deepfakes"), "a score alone is no proof"
+    if not found:
+        return {"REAL": "", "FAKE": proof, "UNDECIDED": ""}
+    fakes, reals = (found[kind] for kind in ("fake", "real"))
+    tried = "this checkpoint was tried on"
+    return {
+        "REAL": f"of {sum(fakes.values())} real deepfakes that {tried} it called {fakes['REAL']} REAL",
+        "FAKE": f"{proof}: of {sum(reals.values())} real videos that {tried} it called {reals['FAKE']} FAKE",
+        "UNDECIDED": "",
+    }
 
 
 def read_card(path: str | os.PathLike[str]) -> dict:
@@ -50,6 +68,9 @@ def check_card(card: dict) -> None:
         raise ValueError(f"the thresholds must satisfy 0 < t_low ≤ t_high < 1, not {t_low} and {t_high}")
     if not 0 < roll_of(card) <= 180:
         raise ValueError(f"preprocessing.roll_deg must be above 0 and at most 180 degrees, not {roll_of(card)}")
+    for kind in ("fake", "real"):
+        if card.get("real_deepfakes") and sum(int(card["real_deepfakes"][kind][word]) for word in WORDS) < 1:
+            raise ValueError(f"real_deepfakes counts no {kind} video")
     fitted = {head: card["calibration"][head] for head in ("clip", "frame")}
     if card.get("stills"):
         fitted["still"] = card["stills"]["calibration"]

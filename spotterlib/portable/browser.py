@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..base import atomic_path, output_path, read_json, versions
 from ..evidence import LIMITS, VERDICTS, fill_page, ink_on
-from ..model import ABOUT, looks_for_of, roll_of
+from ..model import ABOUT, looks_for_of, record_of, roll_of
 from ..scan import CAUTION, UNCALIBRATED
 from .export import export_onnx
 from .libraries import LIBRARIES, library_files
@@ -43,7 +43,8 @@ def write_page(
     carried["worker"] = "\n;\n".join([*worker, *scripts]).encode("utf-8")
     card = about["card"]
     about |= {"version": versions().get("spotterlib", "unknown"), "most_roll": roll_of(card)}
-    about |= {"looks_for": looks_for_of(card), "of_stills": {"caution": CAUTION, "uncalibrated": UNCALIBRATED}}
+    about |= {"looks_for": looks_for_of(card), "record": record_of(card)}
+    about |= {"of_stills": {"caution": CAUTION, "uncalibrated": UNCALIBRATED}}
     target = output_path(folder) / "index.html"
     text = fill_page(
         "live.html",

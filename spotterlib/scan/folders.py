@@ -13,6 +13,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from ..base import (
+    ArgumentError,
     DataError,
     SpotterError,
     home,
@@ -59,6 +60,9 @@ def scan_folder(
 ) -> pd.DataFrame:
     """Scan every video under a folder; one row a video, in `out`/scans.csv and scans.json, and returned.
 
+    folder: absolute, or relative to the working directory, else to the clone; out: absolute, or relative to the clone
+    (of an installed package: to the working directory).
+
     Columns: path (relative to the folder), status "ok", "failed" or "left out", label, probability, confidence, reason,
     faces, windows, duration (s), coverage, checkpoint, seconds. A video or folder that cannot be read is a row that
     says why: its status is "failed" and its label empty, for UNDECIDED is the verdict of a video that was looked at.
@@ -70,6 +74,8 @@ def scan_folder(
     time only share them, and may take longer; more machines are what makes a folder quicker. Raises `DataError` when
     there is no video, `out` holds the scan of another folder, or it cannot be written.
     """
+    if not isinstance(workers, int) or workers < 1:
+        raise ArgumentError(f"workers is the number of videos at a time, 1 or more, not {workers!r}")
     place = home() / named_path(out)
     found = list_folder(folder, besides=place)
     root = found.root

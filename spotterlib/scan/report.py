@@ -40,7 +40,7 @@ class Segment:
     label: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FaceResult:
     """One face: its own verdict, and the evidence on the detection grid of G frames.
 
@@ -75,7 +75,7 @@ class FaceResult:
         return {ZONES[k]: float(whole[k]) for k in np.argsort(-whole, kind="stable")}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScanReport:
     """What a scan found. A score is no proof: it says how alike the video is to what the checkpoint learned as fake.
 

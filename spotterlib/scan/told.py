@@ -82,6 +82,20 @@ def passing_by(found: VideoFaces) -> list[str]:
     return told
 
 
+def limits_of(scored: Sequence[FaceResult], label: str, looks_for: str, record: dict[str, str]) -> list[str]:
+    """What a verdict does not claim, and how the checkpoint fared before; record: `model.record_of` its card."""
+    told = []
+    if label == "REAL":
+        if any((face.frame_scores > 0.5).any() for face in scored):  # NaN where there is no score
+            told.append(
+                "some frames score above 0.5 by themselves, but not the video as a whole, and no other fake than "
+                f"{looks_for} was looked for"
+            )
+        else:
+            told.append(f"no trace of {looks_for} was found, and no other kind of fake was looked for")
+    return told + [record[label]] * bool(record[label])
+
+
 def _forged_segments(segments: Sequence[Segment]) -> list[str]:
     """Where and of whom several segments look forged."""
     forged = sorted((s for s in segments if s.label == "FAKE"), key=lambda segment: -segment.probability)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..base import CheckpointError, DataError, SpotterError, file_sha256, named_path, pick_device, read_json
+from ..base import CheckpointError, DataError, SpotterError, file_sha256, find_input, pick_device, read_json
 from ..model import Detector, load_checkpoint
 from ..video import checked_path
 from .examined import SCHEMA
@@ -89,8 +90,8 @@ def _report_of(report: ScanReport | dict | str | os.PathLike[str]) -> dict[str, 
     told = report.to_dict(heat=True) if isinstance(report, ScanReport) else report
     what = "The report"
     if not isinstance(told, dict):
-        what = os.fspath(report)
-        told = read_json(named_path(report))
+        place = find_input(report)
+        what, told = str(place), read_json(place)
     needed = {"file": "sha256", "checkpoint": "sha256", "examined": "machine"}
     if not isinstance(told, dict) or told.get("schema") != SCHEMA:
         raise DataError(f"{what} is no report of schema {SCHEMA}. Give the JSON that `to_dict` of a report makes.")
@@ -99,6 +100,13 @@ def _report_of(report: ScanReport | dict | str | os.PathLike[str]) -> dict[str, 
             raise DataError(f"{what} lacks {name}.{key}, without which it cannot be checked. Restore it.")
     if not isinstance(told["examined"]["machine"], dict):
         raise DataError(f"{what} does not tell the machine it was made on. Restore it.")
+    faces, settings = told.get("faces"), told["examined"].get("settings")
+    if not isinstance(faces, list) or not all(isinstance(face, dict) for face in faces):
+        raise DataError(f"{what} has no list of faces. Restore it.")
+    known = settings is None or isinstance(settings, dict)
+    edges = [settings[name] for name in ("start", "end") if name in settings] if known and settings else []
+    if not known or not all(edge is None or type(edge) in (int, float) for edge in edges):
+        raise DataError(f"{what} does not tell with which settings it was made. Restore it.")
     return told
 
 
@@ -143,7 +151,10 @@ def _differences(told: Any, again: Any, allowed: dict[str, float] | None = None,
                 continue
             if key not in told or key not in again:
                 yield f"{below}: only in {'the report' if key in told else 'the new scan'}"
-            elif key != "reason" or allowed is None:  # its sentences repeat the figures
+            elif key == "reason" and allowed is not None:  # its sentences repeat the figures, which are compared above
+                if _masked(told[key]) != _masked(again[key]):
+                    yield f"{below}: {told[key]}, now {again[key]}"
+            else:
                 yield from _differences(told[key], again[key], allowed, below)
     elif isinstance(told, list) and isinstance(again, list):
         if len(told) != len(again):
@@ -152,6 +163,11 @@ def _differences(told: Any, again: Any, allowed: dict[str, float] | None = None,
             yield from _differences(one, other, allowed, f"{name}[{number}]")
     elif told != again and not _near(told, again, name, allowed):
         yield f"{name}: {told}, now {again}"
+
+
+def _masked(text: Any) -> Any:
+    """A sentence without its numbers; what is no text stays what it is."""
+    return re.sub(r"[<>]?\d[\d.,]*", "#", text) if isinstance(text, str) else text
 
 
 def _near(told: Any, again: Any, name: str, allowed: dict[str, float] | None) -> bool:

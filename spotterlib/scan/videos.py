@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..base import CheckpointError, VideoError, enough_memory, give_back, named_path, stoppable
+from ..base import ArgumentError, CheckpointError, VideoError, enough_memory, give_back, named_path, stoppable
 from ..faces import (
     FRAMES,
     MIN_USABLE,
@@ -24,14 +24,14 @@ from ..faces import (
     least_face,
 )
 from ..metrics import combine_odds, probability_text
-from ..model import Detector, OnnxNet, load_checkpoint
+from ..model import Detector, OnnxNet, load_checkpoint, record_of
 from ..provenance import file_facts, read_credentials
 from ..video import checked_path, unchanged
 from .curve import monotone_curve
 from .examined import about_checkpoint, examined_now
 from .heatmap import explain_clips, shown_heat
 from .report import FaceResult, ScanReport, WindowResult, confidence_in, verdict
-from .told import against, passing_by, unjudged
+from .told import against, limits_of, passing_by, unjudged
 from .turned import faces_lie, leaning_windows, pose_problem, told
 from .usable import windows_of
 
@@ -86,7 +86,10 @@ def _span(name: str, start: float | None, end: float | None) -> tuple[float, flo
     """From and to in s; None for a whole video. Raises `VideoError` where there is nothing between."""
     if start is None and end is None:
         return None
-    span = (0.0 if start is None else float(start), np.inf if end is None else float(end))
+    try:
+        span = (0.0 if start is None else float(start), np.inf if end is None else float(end))
+    except (TypeError, ValueError):
+        raise ArgumentError(f"start and end are seconds, not {start!r} and {end!r}") from None
     if not 0 <= span[0] < span[1]:
         raise VideoError(
             f"{name} cannot be scanned from {start} to {end} s: start must be 0 or more, and less than end."
@@ -173,7 +176,7 @@ def _report(
         label=label,
         probability=probability,
         confidence=confidence_in(label, probability),
-        reason=_reason(found, faces, label, probability, t_low, t_high, detector.most_roll, detector.looks_for),
+        reason=_reason(found, faces, label, probability, t_low, t_high, detector),
         faces=tuple(faces),
         times=found.times,
         frame_scores=frame_scores,
@@ -194,11 +197,10 @@ def _reason(
     p: float | None,
     t_low: float,
     t_high: float,
-    most_roll: float,
-    looks_for: str,
+    detector: Detector,
 ) -> str:
     """Why the verdict is undecided, or what one should know of a decided one: of REAL, what was looked for."""
-    said = []
+    said, most_roll = [], detector.most_roll
     if not faces:
         looked = _frames_of(min(len(found.times), found.looked or FRAMES * max(len(found.windows), 1)))
         brief = passing_by(found)
@@ -241,8 +243,7 @@ def _reason(
         said.append(f"faces less than {least:.0f} px wide were not looked for in a picture of this size")
     if len(found.times) < 0.9 * found.info.frames:
         said.append(f"the file is damaged: {len(found.times)} of its {_frames_of(found.info.frames)} can be decoded")
-    if label == "REAL":
-        said.append(f"no trace of {looks_for} was found, and no other kind of fake was looked for")
+    said += limits_of(scored, label, detector.looks_for, record_of(detector.card))
     text = "; ".join(said)
     return text[:1].upper() + text[1:] + "." if text else ""
 

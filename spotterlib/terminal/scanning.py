@@ -27,16 +27,24 @@ def scan_paths(
     Status is "ok", "failed" or "left out", as `scan_folder` has it; results: the files made of the video, absolute.
     They, and the tables of a folder (in a folder of its own name), go to `out`; of one video without page or video
     nothing is written, with them its report as JSON, too. told: called with a line of each video when it is done.
-    Raises `SpotterError` for a path that is not there.
+    A path that is not there is a failed row beside others. Raises `SpotterError` where none of the paths is there.
     """
-    places = [find_input(path) for path in paths]
+    places = [_found(path) for path in paths]
+    missing = [place for place in places if isinstance(place, SpotterError)]
+    if len(missing) == len(places) > 0:
+        raise missing[0]
     detector = checkpoint if isinstance(checkpoint, Detector) else load_checkpoint(checkpoint, device)
     makers = {".html": export_page} if page else {}
     makers |= {"_spotter.mp4": write_diagnostic_video} if video else {}
     makers |= {".json": _write_report} if makers else {}
     rows = []
-    for place in places:
-        found = _folder(place, out, detector, makers) if place.is_dir() else [_video(place, out, detector, makers)]
+    for path, place in zip(paths, places, strict=True):
+        if isinstance(place, SpotterError):
+            found = [_row(path) | {"status": "failed", "reason": str(place)}]
+        elif place.is_dir():
+            found = _folder(place, out, detector, makers)
+        else:
+            found = [_video(place, out, detector, makers)]
         if told is not None:
             for row in found:
                 told(_line(row))
@@ -44,9 +52,21 @@ def scan_paths(
     return rows
 
 
+def _found(path: str) -> Path | SpotterError:
+    """Where a path is, or why it is nowhere."""
+    try:
+        return find_input(path)
+    except SpotterError as error:
+        return error
+
+
+def _row(path: str | Path) -> dict:
+    return {"path": str(path), "status": "ok", "label": None, "probability": None, "reason": "", "results": []}
+
+
 def _video(place: Path, out: Path, detector: Detector, makers: dict[str, Callable]) -> dict:
     """A row of one video, its evidence made."""
-    row = {"path": str(place), "status": "ok", "label": None, "probability": None, "reason": "", "results": []}
+    row = _row(place)
     try:
         report = (scan_image if picture_kind(place) else scan_video)(place, detector)
         row |= {"label": report.label, "probability": report.probability, "reason": report.reason}

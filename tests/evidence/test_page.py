@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 from makers.report_factory import FRAMES, make_face, make_report, make_video
 
+from spotterlib.base import ArgumentError, VideoError
 from spotterlib.evidence import draw, export_page, overlay_heatmap
 from spotterlib.evidence.heat import red_share
 
@@ -59,7 +62,7 @@ def test_page_opens_where_score_and_heat_are_both_high(report, tmp_path):
 
 def test_page_needs_nothing_else(report, tmp_path):
     text, checker, data = read_page(export_page(report, tmp_path / "report.html"))
-    assert all(address.startswith("data:image/jpeg;base64,") for address in checker.addresses)
+    assert all(address.startswith(("data:image/jpeg;base64,", "#")) for address in checker.addresses)
     assert "http" not in re.sub(r"http-equiv", "", text) and "url(" not in text and "@import" not in text
     assert "default-src 'none'" in text and "link" not in checker.tags
     assert str(Path(report.video).parent) not in text, "no path of the machine it was made on"
@@ -68,6 +71,16 @@ def test_page_needs_nothing_else(report, tmp_path):
     assert [frame["i"] for frame in frames] == list(range(0, FRAMES, 2))
     assert sum("img" in frame for frame in frames) == 22
     assert frames[24]["h"][7 * 3 + 5] == 255 and frames[0]["h"][7 * 3 + 5] == 128, "one scale"
+
+
+def test_a_page_never_replaces_what_it_is_evidence_of(video, tmp_path):
+    film = shutil.copy(video, tmp_path / "film.mp4")
+    before, own = Path(film).read_bytes(), make_report(Path(film))
+    with pytest.raises(VideoError, match=r"film\.mp4 is the scanned file itself"):
+        export_page(own, film)
+    assert Path(film).read_bytes() == before
+    with pytest.raises(ArgumentError, match="not a dict"):
+        export_page(own.to_dict(), tmp_path / "a.html")
 
 
 def test_64_frames_fit_a_mail(video, tmp_path):
@@ -176,7 +189,7 @@ def test_page_plays_in_a_browser(browser, report, tmp_path, photograph):
 
 def test_the_page_says_what_was_examined_and_how_to_check_it(report, tmp_path):
     text = export_page(report, tmp_path / "page.html").read_text(encoding="utf-8")
-    for said in (report.file.sha256, "ab" * 32, "cd" * 32, report.examined.at, "What was examined", "verify_report("):
+    for said in (report.file.sha256, "ab" * 32, "cd" * 32, report.examined.at, "What was examined", "spotter verify "):
         assert said in text
     assert report.file.encoder in text and "Edit lists" in text
     assert text.index("What a score does not prove") < text.index('id="player"'), "on the first page in print"

@@ -42,7 +42,8 @@ def judged(monkeypatch, detector):
         no_file(monkeypatch, videos)
         monkeypatch.setattr(videos, "find_faces", lambda path, **_: faces)
         monkeypatch.setattr(videos, "explain_clips", explain)
-        return scan_video("made-up.mp4", replace(detector, card=detector.card | {"thresholds": LIMITS}))
+        scanned.detector = replace(detector, card=detector.card | {"thresholds": LIMITS})
+        return scan_video("made-up.mp4", scanned.detector)
 
     return scanned
 
@@ -100,9 +101,41 @@ def test_what_speaks_against_fake_is_told_too(judged):
     assert report.label == "FAKE" and "2 of 3 scored faces look real on their own" in report.reason
     report = judged(long_faces(3, 1), 0.99, 0.1, 0.5)
     assert report.label == "FAKE" and report.reason == (
-        "1 of 3 segments looks forged: 0.0 to 23.0 s (face 1, p = 0.99); 1 of 3 windows looks real on its own."
+        "1 of 3 segments looks forged: 0.0 to 23.0 s (face 1, p = 0.99); 1 of 3 windows looks real on its own; "
+        "a score alone is no proof."
     )
-    assert judged(synthetic(ALL, grid_only=True), 0.99).reason == ""
+    assert judged(synthetic(ALL, grid_only=True), 0.99).reason == "A score alone is no proof."
+
+
+def test_a_verdict_tells_how_its_checkpoint_fared_on_real_deepfakes(judged, detector, monkeypatch):
+    counts = {"fake": {"REAL": 34, "UNDECIDED": 7, "FAKE": 14}, "real": {"REAL": 18, "UNDECIDED": 1, "FAKE": 1}}
+    monkeypatch.setitem(detector.card, "real_deepfakes", counts)
+    faces = synthetic(ALL, grid_only=True)
+    missed = "; of 55 real deepfakes that this checkpoint was tried on it called 34 REAL."
+    assert judged(faces, 0.01).reason.endswith(missed)
+    proof = "A score alone is no proof: of 20 real videos that this checkpoint was tried on it called 1 FAKE."
+    assert judged(faces, 0.99).reason == proof
+    assert "tried on" not in judged(faces, 0.5).reason
+
+
+def test_a_real_video_with_a_frame_that_looks_forged_has_traces(judged, monkeypatch):
+    """ "No trace was found" above a red frame would be false."""
+    judged_plainly = judged(synthetic(ALL, grid_only=True), 0.01).reason
+    assert judged_plainly == LOOKED_FOR[0].upper() + LOOKED_FOR[1:] + "."
+    frames = np.where(np.arange(24) == 7, 0.4, -1.0)[None]
+
+    def explain(_, clips, valid):
+        return (
+            np.float32([-5.0]),
+            np.where(valid, frames, np.nan).astype(np.float32),
+            np.zeros((1, 24, 7, 7), np.float32),
+        )
+
+    monkeypatch.setattr(videos, "explain_clips", explain)
+    assert scan_video("made-up.mp4", judged.detector).reason == (
+        "Some frames score above 0.5 by themselves, but not the video as a whole, and no other fake than a pasted face "
+        "was looked for."
+    )
 
 
 def test_a_face_that_comes_late_is_told(judged, tmp_path):

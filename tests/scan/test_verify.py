@@ -94,6 +94,20 @@ def test_a_changed_figure_fails_here_and_a_last_digit_passes_elsewhere(reports, 
     assert not verify_report(other, clips / "late.mp4", detector)
 
 
+def test_a_changed_sentence_fails_on_every_machine(reports, clips, detector, again):
+    """The machine is what a report says of itself: whoever changes a sentence may change it, too."""
+    told = reports["late"].to_dict()
+    elsewhere = {**told["examined"], "machine": told["examined"]["machine"] | {"torch": "0"}}
+    for reason in ("Certainly forged, says the laboratory.", None):
+        held = verify_report(told | {"reason": reason, "examined": elsewhere}, clips / "late.mp4", detector)
+        assert not held and held.differences[0].startswith("reason: ")
+    face = told["faces"][0] | {"reason": "of somebody else"}
+    assert not verify_report(told | {"faces": [face], "examined": elsewhere}, clips / "late.mp4", detector)
+    digit = told["reason"].replace("0.5", "0.6") + " 1"
+    assert verify_report(told | {"reason": told["reason"] + "", "examined": elsewhere}, clips / "late.mp4", detector)
+    assert not verify_report(told | {"reason": digit, "examined": elsewhere}, clips / "late.mp4", detector)
+
+
 def test_another_checkpoint_or_card_is_refused(reports, clips, detector):
     with pytest.raises(CheckpointError, match="the card of SHA-256"):
         verify_report(reports["late"], clips / "late.mp4", replace(detector, card_sha256="0" * 64))
@@ -103,8 +117,16 @@ def test_another_checkpoint_or_card_is_refused(reports, clips, detector):
 
 
 def test_what_is_no_report_is_refused(clips, tmp_path, reports):
-    for wrong in ({}, {"schema": 2}, reports["late"].to_dict() | {"file": None}):
+    told = reports["late"].to_dict()
+    settings = [told["examined"] | {"settings": wrong} for wrong in (5, {"start": "x"}, {"end": True})]
+    wrong = [
+        told | {"file": None},
+        told | {"faces": None},
+        told | {"faces": [1]},
+        *({**told, "examined": e} for e in settings),
+    ]
+    for each in ({}, {"schema": 2}, 5, None, [told], *wrong):
         with pytest.raises(DataError):
-            verify_report(wrong, clips / "late.mp4")
+            verify_report(each, clips / "late.mp4")
     with pytest.raises(DataError):
         verify_report(tmp_path / "none.json", clips / "late.mp4")

@@ -76,6 +76,15 @@ def test_exit_codes_are_those_of_the_help_and_the_guide(here, capsys):
         assert f"| {code} |" in table and f"{code} " in begin.ABOUT
 
 
+def test_a_path_that_is_nowhere_is_a_row_beside_others(here, checkpoint, capsys):
+    words = ["scan", "nowhere.mp4", str(here / "videos" / "face.mp4"), "--json", "--checkpoint", str(checkpoint)]
+    assert main([*words, "--device", "cpu"]) == 3
+    gone, there = json.loads(capsys.readouterr().out)
+    assert (
+        gone["status"] == "failed" and "There is nothing at nowhere.mp4" in gone["reason"] and there["status"] == "ok"
+    )
+
+
 def test_doctor_says_what_is_there_and_what_is_missing(monkeypatch, capsys):
     from spotterlib.terminal import doctor
 

@@ -153,6 +153,16 @@ function passingBy(found) {
   return told;
 }
 
+// What a verdict does not claim, and how it fared before.
+function limitsOf(judged, label) {
+  const told = [];
+  if (label === "REAL")
+    told.push(judged.some(({ scores }) => [...scores.values()].some((score) => score > 0.5))
+      ? `some frames score above 0.5 by themselves, but not the video as a whole, and no other fake than ${ABOUT.looks_for} was looked for`
+      : `no trace of ${ABOUT.looks_for} was found, and no other kind of fake was looked for`);
+  return ABOUT.record[label] ? [...told, ABOUT.record[label]] : told;
+}
+
 // Why a verdict is undecided, or what one should know of a decided one.
 function reasonOf(found) {
   const { faces, finder, label, probability: p, times } = found, said = [];
@@ -188,7 +198,7 @@ function reasonOf(found) {
     said.push(`faces less than ${px.toFixed(0)} px wide were not looked for in a picture of this size`);
   if (times.length < 0.9 * found.announced)
     said.push(`the file is damaged: ${times.length} of its ${framesOf(found.announced)} can be decoded`);
-  if (label === "REAL") said.push(`no trace of ${ABOUT.looks_for} was found, and no other kind of fake was looked for`);
+  said.push(...limitsOf(judged, label));
   const text = said.join("; ");
   return text ? text[0].toUpperCase() + text.slice(1) + "." : "";
 }
