@@ -142,7 +142,7 @@ def summarise(out: Path) -> None:
     cards = [
         Card(
             "Scan",
-            "One video: a verdict, a score for every frame, and what the network looked at.",
+            "One video: a verdict, a score for every frame, and where something spoke for a fake.",
             "cards/scan.png",
             keep_picture(out / "00_scan_a_video.ipynb", "sheet", out / "cards" / "scan.png")
             or "The most telling frames of the scanned video, each beside its heatmap",
@@ -150,7 +150,8 @@ def summarise(out: Path) -> None:
         ),
         Card(
             "Evaluate",
-            "A checkpoint on people it has never seen: who was called what, and the surest mistakes.",
+            "The small checkpoint that this run trained (not the one that Spotter ships), on people it has never seen: "
+            "who was called what, and the surest mistakes.",
             "evaluation/confusion.png",
             said[0],
             [("The report", "evaluation/report.html"), ("How it was measured", "04_evaluate.html")],

@@ -46,9 +46,13 @@ def python_of(place: Path) -> Path:
 
 
 def commands(python: Path, extras: str) -> list[list[str]]:
-    """What make runs to install: the same packages in the same versions."""
+    """What make runs to install: the same packages in the same versions.
+
+    Compatible, so that editors and type checkers find the clone: they run no import hook.
+    """
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    return [[*pip, "--constraint", "constraints.txt", "--editable", f".[{extras}]"]]
+    clone = ["--config-settings", "editable_mode=compat", "--editable", f".[{extras}]"]
+    return [[*pip, "--constraint", "constraints.txt", *clone]]
 
 
 if __name__ == "__main__":

@@ -208,10 +208,11 @@ def _groups(facts: dict[str, Any]) -> Table:
 
 def _provenance(facts: dict[str, Any]) -> Table:
     checkpoint, t = facts["checkpoint"], facts["thresholds"]
+    below = "<" if t["t_low"] == t["t_high"] else "≤"  # one threshold belongs to FAKE
     rows = [
         ["checkpoint", f"{checkpoint['name']}, SHA-256 {checkpoint['sha256']}"],
         ["its card", f"SHA-256 {checkpoint['card_sha256']}"],
-        ["thresholds", f"REAL at p ≤ {t['t_low']:.3f}, FAKE at p ≥ {t['t_high']:.3f}; from {t['origin']}"],
+        ["thresholds", f"REAL at p {below} {t['t_low']:.3f}, FAKE at p ≥ {t['t_high']:.3f}; from {t['origin']}"],
         ["videos", f"{facts['data']['videos']}, SHA-256 of the table {facts['data']['sha256']}"],
         ["what became of them", ", ".join(f"{name}: {count}" for name, count in facts["status"].items())],
         ["intervals", f"95 %, bootstrap over groups, {facts['draws']} draws, seed {facts['seed']}"],

@@ -21,6 +21,9 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
 
 
+SCAN = ".venv/bin/spotter scan clip.mp4 --page"
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder like a clone for its reader: clip.mp4, portrait.jpg, my_videos (four pairs of sample people)."""
@@ -51,7 +54,14 @@ def run(command: str, place) -> str:
 def test_every_command_is_known_to_a_test():
     commands = [line for block in blocks("bash") for line in block.splitlines() if line.strip()]
     run_here = [c for c in commands if c.startswith((".venv/bin/papermill notebooks/", "mkdir -p runs/"))]
-    assert set(commands) - set(run_here) == {"make demo", "make test"}, "demo: test_demo.py; test: CI itself"
+    others = {"make demo", "make test", SCAN}
+    assert set(commands) - set(run_here) == others, "demo: test_demo.py; test: CI itself; SCAN below"
+
+
+def test_the_first_command_of_a_scan(place):
+    said = run(SCAN, place)
+    (page,) = place.glob("spotter_results/*.html")
+    assert said.startswith(str(place / "clip.mp4")) and str(page) in said and page.with_suffix(".json").exists()
 
 
 def test_scan_command(place):
