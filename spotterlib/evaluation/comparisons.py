@@ -76,12 +76,13 @@ def plot_robustness(table: pd.DataFrame) -> Figure:
     areas, accused = floats(table["auc"]), floats(table["fpr"])
     if len(table) > 1 and np.isfinite(areas[0]) and np.isfinite(areas[1:]).any():
         worst = 1 + int(np.nanargmin(areas[1:]))
-        say(panels[0], f"AUC {areas[0]:.2f} → {areas[worst]:.2f} at worst ({table['name'].iloc[worst]})", left=1.8)
+        lowest = f"AUC {areas[0]:.2f}; damaged, {areas[worst]:.2f} at the lowest ({table['name'].iloc[worst]})"
+        say(panels[0], lowest, left=1.8)
     else:
         say(panels[0], "Nothing to compare: AUC undefined, or no damage", left=1.8)
     if len(table) > 1 and np.isfinite(accused[0]) and np.isfinite(accused[1:]).any():
         worst = 1 + int(np.nanargmax(accused[1:]))
-        said = f"Reals accused {accused[0]:.0%} → {accused[worst]:.0%} ({table['name'].iloc[worst]})"
+        said = f"Reals accused {accused[0]:.0%}; damaged, up to {accused[worst]:.0%} ({table['name'].iloc[worst]})"
         say(panels[1], said, left=1.3)  # the names left of the first panel take from this one too
     else:
         say(panels[1], f"Reals accused {accused[0]:.0%}" if np.isfinite(accused[0]) else "No reals to accuse")

@@ -69,10 +69,11 @@ def plot_confusion(found: dict[str, Any]) -> Figure:
     empty = {"unscored"} if not found["n_unscored"] else set()
     empty |= {"undecided"} if low == high else set()
     verdicts = [name for name in metrics.VERDICTS if name not in empty]
+    digits = next((count for count in (2, 3, 4) if low == high or f"{low:.{count}f}" != f"{high:.{count}f}"), 5)
     heads = {
-        "real": f"REAL\np {'<' if low == high else '≤'} {low:.2f}",
+        "real": f"REAL\np {'<' if low == high else '≤'} {low:.{digits}f}",
         "undecided": "UNDECIDED\nbetween",
-        "fake": f"FAKE\np ≥ {high:.2f}",
+        "fake": f"FAKE\np ≥ {high:.{digits}f}",
         "unscored": "no score\n(no face, unreadable)",
     }
     figure, axes = make_figure(1.9 + 1.35 * len(verdicts), 3.1)

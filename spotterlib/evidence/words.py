@@ -80,7 +80,7 @@ def heat_note(checkpoint: Mapping[str, Any]) -> tuple[str, str]:
     found = checkpoint.get("localisation")
     if not found:
         return (
-            "Red is a hint where to look: how well it points was not measured",
+            "Red is a hint where to look: how well it points was not measured for verdicts of this kind",
             "How well the red points at a forged area has not been measured for verdicts of this kind: take it as a "
             "hint where to look, not as an outline.",
         )

@@ -36,7 +36,8 @@ from ..base import (
 )
 from ..data import Manifest
 from .cache_file import CODEC, opened, read_meta, write_faces
-from .find import cropping, find_faces
+from .find import find_faces
+from .numbers import cropping
 from .tracks import MIN_USABLE, FaceTrack, VideoFaces
 
 STATUSES = ("ok", "several faces", "short", "no face", "unreadable", "missing")

@@ -21,7 +21,6 @@ from ..base import VideoError, give_back, on_one_core, pick_device
 from ..video import ShotCuts, sample_frames, survey
 from .crops import (
     CROP,
-    MARGIN,
     SCENE,
     WIDE,
     crop_box,
@@ -33,26 +32,17 @@ from .crops import (
     small_scene,
     thumbnail,
 )
-from .detect import DETECT_SIDE, MIN_CONFIDENCE, detect, detect_again, reduced
-from .people import SAME_PERSON, people_of
-from .tracking import PATIENCE, SMOOTHING, Linker, Sighting, smooth
+from .detect import detect, detect_again, reduced
+from .people import people_of
+from .tracking import PATIENCE, Linker, Sighting, smooth
 from .tracks import Detections, FaceClip, FaceTrack, VideoFaces
-from .windows import GRID, MAX_WINDOWS, coverage_of, plan_windows, with_between
+from .windows import MAX_WINDOWS, coverage_of, plan_windows, with_between
 
 WHOLE_LOOK = 4  # of so many grid frames one is looked at for small faces even where larger ones are
 MIN_SIGHTINGS = 3  # fewer may be a slip of the detector
 PASSING = 0.97  # confidence of a face seen so seldom that is told; most slips have less (8 of 10 in 75 films)
 FREED = 64  # crops after whose moving their memory is handed back: all of them at once doubled what a long video needs
 HELD = 4096 * 2304  # px: a larger picture (8K) is held reduced to this, for a window of them must fit into the memory
-
-
-def cropping() -> dict[str, object]:
-    """The settings that decide which faces are found and how they are cut, JSON-ready: what a cache belongs to."""
-    seen = {"detector": "MTCNN of facenet-pytorch 2.5", "detect_side": DETECT_SIDE, "whole_look": WHOLE_LOOK}
-    seen |= {"min_confidence": MIN_CONFIDENCE}
-    followed = {"min_sightings": MIN_SIGHTINGS, "patience": PATIENCE, "smoothing": SMOOTHING}
-    followed |= {"same_person": SAME_PERSON}
-    return {"crop": CROP, "wide": WIDE, "margin": MARGIN, **GRID, **seen, **followed}
 
 
 def find_faces(
@@ -99,13 +89,11 @@ def find_faces(
     finally:
         for each in finders:
             each.stop()
-    tracks, clips = finder.tracks_and_clips(times)
-    passing = finder.passing()
+    (tracks, clips), passing = finder.tracks_and_clips(times), finder.passing()
     width, height = finder.usual_size()
     info = replace(info, width=width, height=height)
     coverage = coverage_of(times, [grid[grid < len(times)] for grid in finder.grids if grid[0] < len(times)])
-    looked = len(finder.rows)
-    return VideoFaces(info, times, finder.spans(), tracks, clips, coverage, finder.scenes, looked, passing)
+    return VideoFaces(info, times, finder.spans(), tracks, clips, coverage, finder.scenes, len(finder.rows), passing)
 
 
 @dataclass(frozen=True)
@@ -251,7 +239,7 @@ class _Finder:
     def passing(self) -> tuple[FaceTrack, ...]:
         """What was seen too seldom to be followed, and surely, in order of time."""
         least = min(MIN_SIGHTINGS, len(self.rows))
-        sure = [max((one.confidence for one in seen.values()), default=0.0) >= PASSING for seen in self.smoothed]
+        sure = [any(one.confidence >= PASSING for one in seen.values()) for seen in self.smoothed]
         few = [number for number, seen in enumerate(self.smoothed) if len(seen) < least and sure[number]]
         few.sort(key=lambda number: min(self.smoothed[number]))
         return tuple(self._own(self._track(number)) for number in few)

@@ -6,6 +6,15 @@ from ..video import PAUSE, shot_numbers
 from . import crops, detect, find, mtcnn, people, recognise, tracking, tracks, windows
 
 
+def cropping() -> dict[str, object]:
+    """The settings that decide which faces are found and how they are cut, JSON-ready: what a cache belongs to."""
+    seen = {"detector": "MTCNN of facenet-pytorch 2.5", "detect_side": detect.DETECT_SIDE}
+    seen |= {"whole_look": find.WHOLE_LOOK, "min_confidence": detect.MIN_CONFIDENCE}
+    followed = {"min_sightings": find.MIN_SIGHTINGS, "patience": tracking.PATIENCE, "smoothing": tracking.SMOOTHING}
+    followed |= {"same_person": people.SAME_PERSON}
+    return {"crop": crops.CROP, "wide": crops.WIDE, "margin": crops.MARGIN, **windows.GRID, **seen, **followed}
+
+
 def face_numbers() -> dict[str, dict[str, object]]:
     """The constants of this room, JSON-ready, by what they belong to: shots, windows, detection, following, …
 

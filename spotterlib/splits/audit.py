@@ -170,7 +170,7 @@ def _verdict(rows: pd.DataFrame, ok: bool | None, tested: np.ndarray, found: dic
         return f"Not checked: the videos that name a person, source or group have none in another split{unsure}."
     if ok:
         whole = f"no person, source, group or file of {len(rows) - unknown} videos is in two splits"
-        return f"No leak: {whole}{unsure}."
+        return f"No leak: {whole}, by what names and metadata tell{unsure}."
     if tested.any():
         what = f"{tested.sum()} of {len(tested)} test fakes ({100 * tested.mean():.1f} %)"
     else:

@@ -60,7 +60,7 @@ def plot_history(history: Sequence[dict[str, Any]]) -> Figure:
         best = int(np.nanargmax(scores))
         panels[1].axhline(0.5, color=FAINT, linewidth=1)
         panels[1].plot(epochs[best], scores[best], "o", color=TEAL, markersize=8, fillstyle="none")
-        at = f"epoch {epochs[best]:.0f}" if epochs[best] else "before training"
+        at = f"epoch {epochs[best]:.0f}" if epochs[best] else "before training: not kept"
         say(panels[1], f"Best validation AUC {scores[best]:.3f}, {at}")
     else:
         say(panels[1], "No validation AUC was recorded")

@@ -67,7 +67,8 @@ def history_verdict(history: Sequence[dict[str, Any]], workers: int) -> str:
     if not trained:
         return "No epoch was trained."
     best = max(trained, key=lambda record: record["val_auc"])
-    said = f"The best of {len(trained)} is epoch {best['epoch'] + 1}" if len(trained) > 1 else "The one epoch is kept"
+    one = "The one epoch is kept"
+    said = f"Of {len(trained)} epochs the best, {best['epoch'] + 1}, is kept" if len(trained) > 1 else one
     said += f": validation AUC {best['val_auc']:.3f}"
     if before:
         gained = best["val_auc"] > before[0]

@@ -29,8 +29,8 @@ def test_methods_without_a_name_and_with_long_ones_are_told():
 
 def test_robustness_names_the_worst_of_both():
     figure = plot_robustness(DAMAGE)
-    assert title(figure) == "AUC 0.90 → 0.80 at worst (H.264 crf 40)"
-    assert title(figure, 1) == "Reals accused 5% → 60% (H.264 crf 40)"
+    assert title(figure) == "AUC 0.90; damaged, 0.80 at the lowest (H.264 crf 40)"
+    assert title(figure, 1) == "Reals accused 5%; damaged, up to 60% (H.264 crf 40)"
     assert title(plot_robustness(DAMAGE[:1]), 1) == "Reals accused 5%", "there are reals, and no damage"
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == DAMAGE["name"].tolist()
 

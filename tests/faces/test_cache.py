@@ -15,7 +15,7 @@ from makers.face_clips import manifest_of, synthetic, with_surroundings
 from makers.files import contents
 
 from spotterlib.base import DataError
-from spotterlib.faces import cache, cache_faces, find, find_faces, load_cache_table, read_cache
+from spotterlib.faces import cache, cache_faces, crops, detect, find_faces, load_cache_table, read_cache
 from spotterlib.model import load_checkpoint
 from spotterlib.training.cached import load_cached
 
@@ -108,8 +108,8 @@ def test_a_video_is_looked_at_once(tmp_path, quick_faces):
 @pytest.mark.parametrize(
     ("file", "name", "value"),
     [
-        ("find", "MARGIN", 30), ("find", "CROP", 192), ("find", "DETECT_SIDE", 480),
-        ("find", "MIN_CONFIDENCE", 0.8), ("cache", "BETWEEN", 1), ("cache", "max_windows", 2),
+        ("crops", "MARGIN", 30), ("crops", "CROP", 192), ("detect", "DETECT_SIDE", 480),
+        ("detect", "MIN_CONFIDENCE", 0.8), ("cache", "BETWEEN", 1), ("cache", "max_windows", 2),
     ],
 )  # fmt: skip
 def test_another_setting_is_another_cache(tmp_path, quick_faces, monkeypatch, file, name, value):
@@ -121,7 +121,7 @@ def test_another_setting_is_another_cache(tmp_path, quick_faces, monkeypatch, fi
     if name == "max_windows":
         other = cache_faces(manifest, tmp_path / "out", max_windows=value)
     else:
-        monkeypatch.setattr(find if file == "find" else cache, name, value)
+        monkeypatch.setattr({"crops": crops, "detect": detect, "cache": cache}[file], name, value)
         other = cache_faces(manifest, tmp_path / "out")
     assert quick_faces.looked == ["a.mp4", "b.mp4"] * 2
     assert not set(first["file"]) & set(other["file"])

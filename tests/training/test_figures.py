@@ -22,7 +22,10 @@ def test_history_finds_the_best_epoch_and_leaves_gaps():
 def test_one_epoch_is_no_course_and_what_it_began_with_stands_at_0():
     before = {"epoch": -1, "val_loss": 0.8, "val_auc": 0.9}
     figure = plot_history([before, HISTORY[0]])
-    assert title(figure) == "Training loss 0.700" and title(figure, 1) == "Best validation AUC 0.900, before training"
+    assert (
+        title(figure) == "Training loss 0.700"
+        and title(figure, 1) == "Best validation AUC 0.900, before training: not kept"
+    )
     assert len(figure.axes) == 2, "one rate is no curve"
     validation = next(line for line in figure.axes[0].lines if line.get_label() == "validation")
     assert validation.get_xdata().tolist() == [0, 1]

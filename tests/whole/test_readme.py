@@ -39,6 +39,9 @@ def place(tmp_path_factory):
         (videos / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(samples.root / path, videos / path)
     pd.DataFrame(table[["path", "label", "method", "group"]]).to_csv(videos / "metadata.csv", index=False)
+    for path, group in table[table["label"] == 0][["path", "group"]].head(2).itertuples(index=False):
+        (folder / "phone_videos" / group).mkdir(parents=True)
+        shutil.copy(samples.root / path, folder / "phone_videos" / group)
     shutil.copy(samples.root / table[table["label"] == 1]["path"].iloc[0], folder / "clip.mp4")
     shutil.copy(ROOT / "spotterlib" / "fakes" / "people" / "p01.jpg", folder / "portrait.jpg")
     return folder
@@ -73,6 +76,7 @@ def test_scan_command(place):
 @pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.split("import ")[1].split("\n")[0])
 def test_python_example(code, place):
     code = code.replace("runs/scans", str(place / "scans")).replace('"clip_spotter.mp4"', f'"{place}/clip_spotter.mp4"')
+    code = code.replace('"my_set"', f'"{place}/my_set"')
     script = place / "example.py"
     script.write_text(code, encoding="utf-8")
     run(".venv/bin/python example.py", place)
@@ -81,6 +85,9 @@ def test_python_example(code, place):
         assert sum(row["status"] == "ok" for row in rows) == 16
         (left_out,) = [row for row in rows if row["status"] != "ok"]
         assert left_out["status"] == "left out" and ".csv" in left_out["reason"]
+    if "make_fakes" in code:
+        made = pd.read_csv(place / "my_set" / "metadata.csv")
+        assert made["label"].tolist().count(0) == 2 and made["label"].tolist().count(1) == 4
     if "write_diagnostic_video(report" in code:
         assert (place / "clip_spotter.mp4").stat().st_size > 10_000
 
