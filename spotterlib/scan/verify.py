@@ -91,6 +91,8 @@ def _report_of(report: ScanReport | dict | str | os.PathLike[str]) -> dict[str, 
     what = "The report"
     if not isinstance(told, dict):
         place = find_input(report)
+        if place.suffix.lower() in (".html", ".htm"):
+            raise DataError(f"{place} is a page. Give the report's JSON, which lies beside it ({place.stem}.json).")
         what, told = str(place), read_json(place)
     needed = {"file": "sha256", "checkpoint": "sha256", "examined": "machine"}
     if not isinstance(told, dict) or told.get("schema") != SCHEMA:

@@ -51,12 +51,14 @@ def scan_video(
 ) -> ScanReport:
     """Find, follow and score every face of a video, and explain the scores.
 
-    checkpoint: a loaded `Detector`, the path of one to load, or None for the one shipped; progress: called with the
-    share done, 0…1, up to `FACES` while faces are looked for (what it raises ends the scan); start, end: from and to in
-    s where only a part is to be scanned, a segment of a report say (None: from the beginning, to the end); what lies
-    beyond counts as not looked at. Raises `VideoError` (missing, not a
-    video, nothing decodes, nothing between start and end) or `CheckpointError`; a video without enough of a face is no
-    error but an UNDECIDED report with its reason. Ctrl-C and SIGTERM: see `stoppable`.
+    checkpoint: a loaded `Detector` (threads may share one), the path of one to load, or None for the one shipped;
+    device: where a checkpoint is loaded to ("auto", "cpu", "cuda", …); a `Detector` stays where it is. progress: called
+    with the share done, 0…1, up to `FACES` while faces are looked for (what it raises ends the scan); start, end: from
+    and to in s where only a part is to be scanned, a segment of a report say (None: from the beginning, to the end);
+    what lies beyond counts as not looked at. A video without enough of a face is no error but an UNDECIDED report with
+    its reason. Raises `VideoError` (missing, not a video, nothing decodes, nothing between start and end),
+    `CheckpointError`, `DataError` for what is no path, `ArgumentError` for a start or end that is no number, or
+    `SpotterError` for a device that there is not: all of them are `SpotterError`s. Ctrl-C and SIGTERM: see `stoppable`.
     """
     begun = time.perf_counter()
     name, again = named_path(path).name, "It left nothing behind: scan the video again."

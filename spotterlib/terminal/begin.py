@@ -16,8 +16,8 @@ ABOUT = """Spotter looks for deepfakes in video and shows its evidence.
     spotter doctor
 
 exit codes: 0 all is done; 1 it could not be done, and a line says what to mend; 2 the command is misspelt; 3 it is
-done, and not all is well: a video could not be scanned, a report does not hold, or the doctor found something missing;
-130 stopped. A verdict is no exit code: --json prints it for programs."""
+done, and not all is well: a video could not be scanned or is not there, a report does not hold, or the doctor found
+something missing; 130 stopped. A verdict is no exit code: --json prints it for programs."""
 
 NOT_ALL_WELL = 3
 """The exit code of what is done where not all is well."""
@@ -63,8 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("spotter", description=ABOUT, formatter_class=raw)
     commands = parser.add_subparsers(dest="command", required=True, metavar="scan | verify | doctor")
-    scan = commands.add_parser("scan", help="look at videos, and at all videos in folders")
-    scan.add_argument("paths", nargs="+", metavar="FILE|FOLDER", help="a video, or a folder of videos")
+    scan = commands.add_parser("scan", help="look at videos, at all videos in folders, and at pictures")
+    what = "a video, a picture (JPEG, PNG, WebP), or a folder of videos"
+    scan.add_argument("paths", nargs="+", metavar="FILE|FOLDER", help=what)
     scan.add_argument("--out", default="spotter_results", help="folder for what it writes (%(default)s)")
     scan.add_argument("--page", action="store_true", help="write a page to hand on of every video")
     scan.add_argument("--video", action="store_true", help="write the diagnostic video of every video")

@@ -39,6 +39,15 @@ def test_every_field_is_documented():
     for name in SCHEMA["properties"]:
         assert f"`{name}`" in page, name
 
+    def undescribed(part: dict, name: str) -> list[str]:
+        found = []
+        for key, value in part.get("properties", {}).items():
+            found += [] if "description" in value or "$ref" in value else [f"{name}.{key}"]
+            found += undescribed(value, f"{name}.{key}") + undescribed(value.get("items", {}), f"{name}.{key}[]")
+        return found
+
+    assert undescribed(SCHEMA, "report") == []
+
 
 def test_a_report_says_what_was_examined(reports, clips, checkpoint):
     report, video = reports["face"], clips / "face.mp4"
@@ -130,3 +139,6 @@ def test_what_is_no_report_is_refused(clips, tmp_path, reports):
             verify_report(each, clips / "late.mp4")
     with pytest.raises(DataError):
         verify_report(tmp_path / "none.json", clips / "late.mp4")
+    (tmp_path / "page.html").write_text("<html>")
+    with pytest.raises(DataError, match=r"lies beside it \(page\.json\)"):
+        verify_report(tmp_path / "page.html", clips / "late.mp4")
