@@ -23,9 +23,9 @@ check: lint
 	$(BIN)/python -m pytest $(addprefix tests/,$(FAST)) -k "not ($(SLOW))"
 
 # two files at a time, those that take longest first (conftest.py), each computing on one core: torch's threads would wait
-# for one another, busily
+# for one another, busily; what is compiled is kept (set, the variable would have the 150 processes that tests start do it anew)
 test: $(VENV)/.test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # hours: every hard input, a thousand scans, fuzzing (docs/hard_inputs.md)
 soak: $(VENV)/.soak

@@ -15,10 +15,19 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from spotterlib.base import atomic_path, command_line, need_data, output_path, read_json, run_main, write_json
+from spotterlib.base import (
+    atomic_path,
+    command_line,
+    find_input,
+    need_data,
+    output_path,
+    read_json,
+    run_main,
+    write_json,
+)
 from spotterlib.faces import crop_face
 from spotterlib.fakes import find_people, is_held
-from spotterlib.model import Detector, load_checkpoint
+from spotterlib.model import DEFAULT_CHECKPOINT, Detector, load_checkpoint
 
 PEOPLE = "people.json"
 """Kept in the folder of the results: where the faces are, found once."""
@@ -29,6 +38,7 @@ BY = {"race": "Race", "gender": "Sex", "age": "Age", "folder": "Kind of source"}
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = command_line(__doc__, "checkpoint", "device", out="runs/accusations")
     parser.add_argument("--people", help="a people.json that training left, so that the faces need not be found anew")
+    parser.add_argument("--card", action="store_true", help="write the figures into the checkpoint's card, too")
     options = parser.parse_args(arguments)
     out = output_path(options.out)
     kept = output_path(options.people) if options.people else out / PEOPLE
@@ -40,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with atomic_path(out / "accusations.md") as temporary:
         temporary.write_text(accusation_tables(found), encoding="utf-8")
     print(accusation_tables(found))
+    if options.card:
+        card = (find_input(options.checkpoint) if options.checkpoint else DEFAULT_CHECKPOINT).with_suffix(".json")
+        write_json(card, {**read_json(card), "accusations": found})
 
 
 def accusations(detector: Detector, rows: Sequence[dict]) -> dict:
