@@ -19,7 +19,7 @@ from .cache_file import read_cache
 from .crops import CROP
 from .tracks import FaceClip
 
-MEASURES = {"found": 1.0, "confidence": 0.999, "jump": 0.1}
+MEASURES = {"found": 1.0, "confidence": 0.98, "jump": 0.1}
 """Columns of a cache that tell a doubtful detection, and what each is where there is no doubt."""
 
 _SAID = {"found": "found in few frames", "confidence": "detector unsure", "jump": "box leaps"}
