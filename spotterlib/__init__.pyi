@@ -5,6 +5,7 @@ from .base.errors import DataError as DataError
 from .base.errors import NotReadyError as NotReadyError
 from .base.errors import SpotterError as SpotterError
 from .base.errors import VideoError as VideoError
+from .base.errors import WriteError as WriteError
 from .base.machine import versions as versions
 from .data.manifest import Manifest as Manifest
 from .data.manifest import build_manifest as build_manifest

@@ -79,14 +79,15 @@ class FaceResult:
 class ScanReport:
     """What a scan found. A score is no proof: it says how alike the video is to what the checkpoint learned as fake.
 
-    label "REAL", "FAKE" or "UNDECIDED"; probability: calibrated P(fake), None when nothing could be scored; confidence:
-    percent, 100·P(label), for UNDECIDED 100·max(p, 1 − p); reason: why it is undecided, or what to know of the verdict:
-    which face or window speaks against it, and what was found and not judged; faces: strongest first, faces[0] decided;
-    times float64 (V,) s and frame_scores float32 (V,): every frame of the video, NaN where that face was not seen;
-    heatmap_scale: the heat drawn as full red, 1; coverage: share of the video's frames
-    inside a window; timings in s; file: what the file is and says of itself; credentials: what its Content Credentials
-    claim; examined: when, by what and how it was scanned; scenes: by frame index, the whole picture of each analysed
-    frame as a small JPEG; still: whether it is one picture (`scan_image`).
+    video: its whole path (`to_dict` has it from the working directory or the clone); label "REAL", "FAKE" or
+    "UNDECIDED"; probability: calibrated P(fake), None when nothing could be scored; confidence: percent,
+    100·P(label), for UNDECIDED 100·max(p, 1 − p); reason: why it is undecided, or what to know of the verdict:
+    which face or window speaks against it, and what was found and not judged; faces: strongest first, faces[0]
+    decided; times float64 (V,) s and frame_scores float32 (V,): every frame of the video, NaN where that face was
+    not seen; heatmap_scale: the heat drawn as full red, 1; coverage: share of the video's frames inside a window;
+    timings in s; file: what the file is and says of itself; credentials: what its Content Credentials claim;
+    examined: when, by what and how it was scanned; scenes: by frame index, the whole picture of each analysed frame
+    as a small JPEG; still: whether it is one picture (`scan_image`).
     """
 
     video: str
