@@ -35,7 +35,7 @@ def test_the_verdict_does_not_praise_what_got_worse():
     assert "Waiting for clips took 60% of the training: `workers` at 1 or 2" in said
     better = [BEFORE, EPOCH, EPOCH | {"epoch": 1, "val_auc": 0.95, "waiting": 0.0}]
     said = history_verdict(better, 2)
-    assert said.startswith("The best of 2 is epoch 2: validation AUC 0.950, above the 0.900")
+    assert said.startswith("Of 2 epochs the best, 2, is kept: validation AUC 0.950, above the 0.900")
     assert "took 30%" in said and "more than 2 `workers`" in said
     assert "Clips were ready in time: waiting for them took 4%" in history_verdict([EPOCH | {"waiting": 0.04}], 0)
     assert history_verdict([BEFORE], 0) == "No epoch was trained."
