@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,9 +78,12 @@ def run_notebook(
         if not fits or (isinstance(value, bool) and not isinstance(default, bool)):
             raise DataError(f"{source.name}: {name} must be {type(default).__name__}, not {value!r}.")
     final = output_path(out)
-    # over sockets in the file system, where there are such, no other user of the machine can listen to the kernel
-    quiet = Config({"KernelManager": {"transport": "ipc" if os.name == "posix" else "tcp"}})
-    papermill.execute_notebook(str(source), str(final), given, progress_bar=progress_bar, config=quiet)
+    # over sockets in a folder of its own, where there are such, no other user of the machine can listen to the kernel,
+    # nor does a second run at the same time: jupyter_client would name both their sockets kernel-ipc-1
+    with tempfile.TemporaryDirectory(prefix="spotter-") as folder:
+        posix = {"transport": "ipc", "ip": os.path.join(folder, "kernel")}
+        quiet = Config({"KernelManager": posix if os.name == "posix" else {"transport": "tcp"}})
+        papermill.execute_notebook(str(source), str(final), given, progress_bar=progress_bar, config=quiet)
     return final
 
 

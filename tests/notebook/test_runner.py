@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+import papermill
 import pytest
 
 from spotterlib.base import DataError
@@ -22,3 +26,19 @@ def test_wrong_type_is_refused(tmp_path):
 def test_unknown_notebook_is_refused(tmp_path):
     with pytest.raises(DataError, match="nothing at"):
         run_notebook("77", tmp_path / "out.ipynb")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs sockets in the file system")
+def test_two_runs_at_a_time_never_share_a_socket(tmp_path, monkeypatch):
+    """Both would be kernel-ipc-1 of the working directory, and one hears what the other signed: "Invalid Signature"."""
+    folders = []
+
+    def execute(*_, config, **__):
+        folder = Path(config["KernelManager"]["ip"]).parent
+        assert config["KernelManager"]["transport"] == "ipc" and folder.stat().st_mode & 0o077 == 0, "nobody else's"
+        folders.append(folder)
+
+    monkeypatch.setattr(papermill, "execute_notebook", execute)
+    for _ in range(2):
+        run_notebook("01", tmp_path / "out.ipynb")
+    assert len(set(folders)) == 2 and not any(folder.exists() for folder in folders)

@@ -34,9 +34,10 @@ def clip(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def headless():
+def headless(tmp_path_factory):
     """Run a notebook by papermill, all of them in one kernel (starting one takes longer than the notebook)."""
-    manager = KernelManager(kernel_name="python3", transport="ipc")
+    own = str(tmp_path_factory.mktemp("ipc") / "kernel")  # its sockets, for others run notebooks meanwhile
+    manager = KernelManager(kernel_name="python3", transport="ipc", ip=own)
     manager.start_kernel()
     client = manager.blocking_client()
     client.start_channels()
