@@ -14,12 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from cards import keep_in_card
 
-from spotterlib.base import DataError, command_line, find_input, output_path, read_json, run_main, write_json
+from spotterlib.base import DataError, command_line, find_input, output_path, run_main, write_json
 from spotterlib.data import Manifest
 from spotterlib.faces import cache_faces
 from spotterlib.metrics import auc, bootstrap_interval
-from spotterlib.model import DEFAULT_CHECKPOINT, Detector, load_checkpoint
+from spotterlib.model import Detector, load_checkpoint
 from spotterlib.scan import score_cache
 
 FEW = 5
@@ -41,9 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_json(out / "deepfakes.json", found)
     print(deepfake_table(found))
     if options.card:
-        card = (find_input(options.checkpoint) if options.checkpoint else DEFAULT_CHECKPOINT).with_suffix(".json")
         kept = {name: value for name, value in found.items() if name != "by_method"}
-        write_json(card, {**read_json(card), "real_deepfakes": {**kept, "said": SAID}})
+        keep_in_card(options.checkpoint, "real_deepfakes", {**kept, "said": SAID})
 
 
 def listed_videos(folder: Path, out: Path) -> Manifest:

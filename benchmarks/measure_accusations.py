@@ -14,20 +14,12 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import pandas as pd
+from cards import keep_in_card
 
-from spotterlib.base import (
-    atomic_path,
-    command_line,
-    find_input,
-    need_data,
-    output_path,
-    read_json,
-    run_main,
-    write_json,
-)
+from spotterlib.base import atomic_path, command_line, need_data, output_path, read_json, run_main, write_json
 from spotterlib.faces import crop_face
 from spotterlib.fakes import find_people, is_held
-from spotterlib.model import DEFAULT_CHECKPOINT, Detector, load_checkpoint
+from spotterlib.model import Detector, load_checkpoint
 
 PEOPLE = "people.json"
 """Kept in the folder of the results: where the faces are, found once."""
@@ -51,8 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         temporary.write_text(accusation_tables(found), encoding="utf-8")
     print(accusation_tables(found))
     if options.card:
-        card = (find_input(options.checkpoint) if options.checkpoint else DEFAULT_CHECKPOINT).with_suffix(".json")
-        write_json(card, {**read_json(card), "accusations": found})
+        keep_in_card(options.checkpoint, "accusations", found)
 
 
 def accusations(detector: Detector, rows: Sequence[dict]) -> dict:

@@ -15,12 +15,13 @@ import sys
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from cards import keep_in_card
 from tqdm import tqdm
 
-from spotterlib.base import ROOT, command_line, data_home, find_input, output_path, read_json, run_main, write_json
+from spotterlib.base import ROOT, command_line, data_home, output_path, run_main, write_json
 from spotterlib.evaluation import localisation as loc
 from spotterlib.fakes import PEOPLE, find_portraits, load_still, make_samples, plan_samples
-from spotterlib.model import DEFAULT_CHECKPOINT, Detector, load_checkpoint
+from spotterlib.model import Detector, load_checkpoint
 
 sys.path.insert(0, str(ROOT / "scripts"))  # whom the checkpoint was trained on
 from train_checkpoint import is_validation, name_hash
@@ -35,8 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--clips", type=int, default=16, help="sample clips")
     parser.add_argument("--curves", type=int, default=10, help="people whose blends are taken apart; 0 draws no curves")
     options = parser.parse_args(arguments)
-    weights = find_input(options.checkpoint or DEFAULT_CHECKPOINT)
-    detector = load_checkpoint(weights, options.device)
+    detector = load_checkpoint(options.checkpoint, options.device)
     carriers = list(people(options.portraits, options.people))
     plan = [(row, region) for row, regions in carriers for region in regions]
     random, rows, curves = None, [], []
@@ -58,8 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     figures = {"checkpoint": detector.name, "sha256": detector.card["sha256"], "shortfalls": short, **found}
     out = output_path(options.out)
     write_json(out / "figures.json", figures)
-    card = weights.with_suffix(".json")
-    write_json(card, {**read_json(card), "localisation": {"shortfalls": short["heat"], "small": small}})
+    card = keep_in_card(options.checkpoint, "localisation", {"shortfalls": short["heat"], "small": small})
     print_tables(found)
     print("\nOn small masks:")
     for name, kinds in short.items():

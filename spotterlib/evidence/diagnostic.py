@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ..base import VideoError, own_name
+from ..base import VideoError
 from ..metrics import verdict_text
 from ..video import RESULT, fitted, iterate_frames, write_video
 from . import draw
@@ -53,10 +53,9 @@ def write_diagnostic_video(
     0…1; what it raises ends the work, and nothing is left of it.
     Raises `VideoError` when the video is gone, is another one now, or would be overwritten; and for a still picture.
     """
-    if getattr(report, "still", False):
+    target = place_for(report, path)
+    if report.still:
         raise VideoError(f"{report.video} is a picture, not a video. Use export_page for its evidence.")
-    own = Path("runs") / f"{own_name(report.video)}_spotter.mp4" if path is None else path
-    target = place_for(report, own)
     kept = {"times": report.times, "audio_from": report.video, "comment": RESULT}
     # people wait for it: x264 may hurry, at the price of a third more bytes
     return write_video(target, _drawn_frames(report, progress), report.info.fps, preset="superfast", **kept)

@@ -74,8 +74,7 @@ def passing_by(found: VideoFaces) -> list[str]:
     large = [track for track in found.passing if track.side >= SMALLEST]
     told = []
     for track in large[:_NAMED]:
-        count = int(track.valid.sum())
-        seen = "1 frame" if count == 1 else f"{count} frames"
+        seen = frames_of(int(track.valid.sum()))
         told.append(f"what may be a face, {_where(track, found)}, was seen in only {seen} and not judged")
     if len(large) > _NAMED:
         told.append(f"so was what may be a face at {len(large) - _NAMED} more places")
@@ -151,6 +150,11 @@ def _where(track: FaceTrack, found: VideoFaces) -> str:
     names = ("left", "middle", "right")[column], ("upper", "middle", "lower")[row]
     place = "in the middle" if names == ("middle", "middle") else f"at the {names[1]} {names[0]}"
     return f"{place}, {_span(times[0], times[-1])}"
+
+
+def frames_of(count: int) -> str:
+    """`1 frame`, `2 frames`. Not base's `count_of`, whose file draws figures: a scan would import matplotlib for it."""
+    return f"{count} frame" if count == 1 else f"{count} frames"
 
 
 def _span(start: float, end: float) -> str:

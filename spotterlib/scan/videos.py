@@ -31,7 +31,7 @@ from .curve import monotone_curve
 from .examined import about_checkpoint, examined_now
 from .heatmap import explain_clips, shown_heat
 from .report import FaceResult, ScanReport, WindowResult, confidence_in, verdict
-from .told import against, limits_of, passing_by, unjudged
+from .told import against, frames_of, limits_of, passing_by, unjudged
 from .turned import faces_lie, leaning_windows, pose_problem, told
 from .usable import windows_of
 
@@ -202,10 +202,9 @@ def _reason(
     detector: Detector,
 ) -> str:
     """Why the verdict is undecided, or what one should know of a decided one: of REAL, what was looked for."""
-    said, most_roll = [], detector.most_roll
+    said, most_roll, brief = [], detector.most_roll, passing_by(found)
     if not faces:
-        looked = _frames_of(min(len(found.times), found.looked or FRAMES * max(len(found.windows), 1)))
-        brief = passing_by(found)
+        looked = frames_of(min(len(found.times), found.looked or FRAMES * max(len(found.windows), 1)))
         said.append(f"no face {'could be followed through' if brief else 'was found in'} the {looked} looked at")
         turn = faces_lie(found)
         said += [told(turn)] if turn else []
@@ -215,7 +214,7 @@ def _reason(
         posed = next(filter(None, (pose_problem(face.track, face.clip, most_roll) for face in faces)), "")
         said.append(
             posed
-            or f"a face was found in only {_frames_of(best)} of a window, and {MIN_USABLE} are needed for a verdict"
+            or f"a face was found in only {frames_of(best)} of a window, and {MIN_USABLE} are needed for a verdict"
             if widest >= SMALLEST
             else f"the largest face is only {widest:.0f} px wide, and {SMALLEST} are needed for a verdict"
         )
@@ -231,27 +230,23 @@ def _reason(
         said += against(faces, found, label, t_low, t_high)
     if p is not None or len(faces) > 1:
         said += unjudged(faces, found)
-    said += passing_by(found)
+    said += brief
     leaning = sum(leaning_windows(face.track, face.clip, most_roll) for face in scored[:1])
     if leaning:
         said.append(f"windows in which the head leans by more than {most_roll:.0f}° were not judged: {leaning}")
     small = max((int((face.track.valid & ~face.track.large).sum()) for face in scored), default=0)
     if small:
-        said.append(f"in {_frames_of(small)} a face is less than {SMALLEST} px wide: they were not scored")
+        said.append(f"in {frames_of(small)} a face is less than {SMALLEST} px wide: they were not scored")
     if found.coverage < 0.995:
         said.append(f"only {found.coverage:.0%} of the video was looked at, in {len(found.windows)} windows")
     least = least_face(found.info.width, found.info.height)
     if least > SMALLEST and (label == "REAL" or not faces):  # one that is large enough to be judged may have been there
         said.append(f"faces less than {least:.0f} px wide were not looked for in a picture of this size")
     if len(found.times) < 0.9 * found.info.frames:
-        said.append(f"the file is damaged: {len(found.times)} of its {_frames_of(found.info.frames)} can be decoded")
+        said.append(f"the file is damaged: {len(found.times)} of its {frames_of(found.info.frames)} can be decoded")
     said += limits_of(scored, label, detector.looks_for, record_of(detector.card))
     text = "; ".join(said)
     return text[:1].upper() + text[1:] + "." if text else ""
-
-
-def _frames_of(count: int) -> str:
-    return f"{count} frame" if count == 1 else f"{count} frames"
 
 
 def _every_frame(face: FaceResult, times: np.ndarray) -> np.ndarray:

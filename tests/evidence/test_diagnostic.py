@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from makers.report_factory import FPS, FRAMES, RED, face_box, make_face, make_report, make_video, redness
 
-from spotterlib.base import VideoError, own_name
+from spotterlib.base import ArgumentError, VideoError, own_name
 from spotterlib.evidence import diagnostic, draw, draw_frame, write_diagnostic_video
 from spotterlib.evidence.diagnostic import evidence_at
 from spotterlib.evidence.inset import place_inset
@@ -179,6 +179,11 @@ def test_diagnostic_video_has_a_name_of_its_own(report, tmp_path, monkeypatch):
     monkeypatch.setattr("spotterlib.base.paths.ROOT", tmp_path)
     assert write_diagnostic_video(report) == tmp_path / "runs" / f"{own_name(report.video)}_spotter.mp4"
     assert own_name(report.video).startswith("clip-")
+
+
+def test_what_is_no_report_is_refused(report):
+    with pytest.raises(ArgumentError, match="not a dict"):
+        write_diagnostic_video(report.to_dict())
 
 
 def test_no_picture_of_a_long_video_is_kept(tmp_path, monkeypatch):
