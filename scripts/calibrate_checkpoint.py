@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from scipy.special import expit
 from tqdm import tqdm
-from train_checkpoint import CLIPS_MIX, HELD, SHARES, load, mean_of, prepare, validates, video_rows
+from train_checkpoint import CLIPS_MIX, HELD, SHARES, VIDEOS, load, mean_of, prepare, validates, video_rows
 
 from spotterlib.base import command_line, find_input, need_data, output_path, run_main, write_json
 from spotterlib.faces import FRAMES, crop_face
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     detector = load_checkpoint(place, options.device)
     everybody, _, decodings = prepare(home, out)
     held = [row for row in everybody if validates(row)]
-    videos = [row for row in video_rows(home / "data", out / "videos.json") if not row["teaches"]]
+    videos = [row for row in video_rows(home / "data", out / VIDEOS) if not row["teaches"]]
     filmed = scored_pairs(detector, level(held, HELD["frames"], SHARES, np.random.default_rng(3)) + videos, decodings)
     clips, frames = photographs(detector, held)
     plain = {"videos": as_they_are(detector, videos), "stills": clips}

@@ -18,11 +18,18 @@ best.safetensors and its card. checkpoints/README.md has the commands that made 
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
-from collections.abc import Sequence
+import math
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import torch
 from fetch_upscalers import fetch_upscalers
 from tqdm import tqdm
 
@@ -46,7 +53,7 @@ from spotterlib.model import SpotterNet, load_autoencoder, load_upscalers, read_
 from spotterlib.training import ClipDataset, TrainConfig, fit
 
 WEIGHTS = "weights/efficientnet-b0-imagenet.safetensors"
-ROWS, CLIPS, PEOPLE = "portraits.json", "grid.json", "people.json"
+ROWS, CLIPS, PEOPLE, VIDEOS = "portraits.json", "grid.json", "people.json", "videos.json"
 
 TEACH = ("bbaf2n", "brbk7n", "lbax4n", "lbbc2a", "lrwp9a")
 JUDGE = ("lwbsza", "pwij3p", "sbia1a", "sbwe5n", "swiz3n")
@@ -142,25 +149,59 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def prepare(home: Path, kept: Path) -> tuple[list[dict], dict[int, list[int]], Path]:
     """Everybody as rows on their own heads, whose face each may wear, and the folder of the decodings; made once."""
-    if not (kept / PEOPLE).exists():
-        with tqdm(total=1.0, desc="people", mininterval=10) as bar:
-            write_json(kept / PEOPLE, find_people(home / "data" / "faces", lambda share: bar.update(share - bar.n)))
-    portraits = [row | {"folder": "portraits"} for row in portrait_rows(home / "data" / "portraits", kept / ROWS)]
-    rows = head_rows([*read_json(kept / PEOPLE), *portraits], kept / "heads")
+    people = find_rows(home, kept)
+    cut = functools.partial(head_rows, folder=kept / "heads")
+    rows = [row for part in spread(cut, parts_of(people), "heads") for row in part]
     near: dict[int, list[int]] = {}
     for held in (False, True):  # nobody who is held back gives a face to training
         side = [number for number, row in enumerate(rows) if validates(row) == held]
         found = nearest([rows[number] for number in side])
         near |= {side[k]: [side[j] for j in others] for k, others in found.items()}
-    with tqdm(total=1.0, desc="decodings", mininterval=10) as bar:
-        progress = lambda share: bar.update(share - bar.n)  # noqa: E731
-        upscalers = load_upscalers(fetch_upscalers(kept / "upscalers"))
-        make_decodings(rows, near, kept / "decoded", load_autoencoder(home / "weights"), upscalers, progress)
+    fetch_upscalers(kept / "upscalers")
+    spread(functools.partial(decode_part, rows, near, home, kept), parts_of(range(len(rows))), "decodings")
     return rows, near, kept / "decoded"
 
 
-def train(stage: str, options: argparse.Namespace, home: Path, out: Path, start: list[str] | None) -> Path:
-    """One stage, or what is left of it; returns its best checkpoint."""
+def find_rows(home: Path, kept: Path) -> list[dict]:
+    """Everybody as rows on the pictures as they are, their faces found once and kept."""
+    if not (kept / PEOPLE).exists():
+        with tqdm(total=1.0, desc="people", mininterval=10) as bar:
+            write_json(kept / PEOPLE, find_people(home / "data" / "faces", lambda share: bar.update(share - bar.n)))
+    portraits = portrait_rows(home / "data" / "portraits", kept / ROWS)
+    return [*read_json(kept / PEOPLE), *(row | {"folder": "portraits"} for row in portraits)]
+
+
+def decode_part(rows: list[dict], near: dict[int, list[int]], home: Path, kept: Path, numbers: Sequence[int]) -> int:
+    """`make_decodings` of some of the rows, on the graphics card where there is one."""
+    autoencoder = decoder(home / "weights", "cuda" if torch.cuda.is_available() else "cpu")
+    return make_decodings(rows, near, kept / "decoded", autoencoder, enlargers(kept / "upscalers"), numbers=numbers)
+
+
+decoder, enlargers = functools.cache(load_autoencoder), functools.cache(load_upscalers)
+
+
+def parts_of(rows: Sequence, size: int = 100) -> list[Sequence]:
+    """A sequence in pieces, each a process's work for some seconds to a minute."""
+    return [rows[begin : begin + size] for begin in range(0, len(rows), size)]
+
+
+def spread(work: Callable[[Sequence], object], parts: list[Sequence], what: str) -> list:
+    """What the work gives for each part, in their order, made by as many processes as there are cores."""
+    cores = os.cpu_count() or 1
+    with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+        return list(tqdm(pool.map(work, parts), total=len(parts), desc=what, mininterval=10))
+
+
+def train(
+    stage: str,
+    options: argparse.Namespace,
+    home: Path,
+    out: Path,
+    start: list[str] | None,
+    deadline: float = math.inf,
+) -> Path:
+    """One stage, or what is left of it; returns its best checkpoint. deadline: of `time.monotonic`; no epoch is begun
+    that would end after it, going by the one before."""
     epochs, lr = options.epochs or EPOCHS[stage], options.lr or RATES[stage]
     everybody, _, decodings = prepare(home, out.parent)
     sides = [[row for row in everybody if validates(row) == held] for held in (False, True)]
@@ -191,7 +232,7 @@ def train(stage: str, options: argparse.Namespace, home: Path, out: Path, start:
     else:
         own = {"frame_weight": 1.0, "mask_weight": 1.0, "average": 0.995, "weight_decay": 0.02}
         config, frames, mix = TrainConfig(batch=12, frozen=5, **own, **common), 1, FRAMES_MIX
-    for row in video_rows(home / "data", out.parent / "videos.json"):
+    for row in video_rows(home / "data", out.parent / VIDEOS):
         if row["teaches"]:
             people += [row] * TEACHINGS[row["kind"]]
         else:
@@ -217,6 +258,8 @@ def train(stage: str, options: argparse.Namespace, home: Path, out: Path, start:
         for record in fit(config, pairs, held, out, first, card, progress=progress):
             bar.reset()
             tqdm.write(" ".join(f"{k} {v:.4g}" for k, v in record.items()))
+            if time.monotonic() + record["seconds"] > deadline:
+                break
     return out / "best.safetensors"
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -59,17 +59,19 @@ def make_decodings(
     folder: str | os.PathLike[str],
     autoencoder: Autoencoder,
     upscalers: Sequence[Upscaler],
-    progress: Callable[[float], None] | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> int:
     """Decode the heads (`head_rows`) that are not decoded yet, in every way; returns how many pictures were made.
 
-    near: for each row the rows whose face it may wear (`nearest`); without one there is no "swap". Each comes from the
-    row's name alone, so a stopped run goes on to the same pictures. A second of a core makes some seven of them. Raises
+    near: for each row the rows whose face it may wear (`nearest`); without one there is no "swap". numbers: which of
+    the rows (None: all), so that several processes can share the work. Each picture comes from the
+    row's name alone, so a stopped run goes on to the same ones. A second of a core makes some seven of them. Raises
     `DataError` when a picture cannot be read.
     """
     root, made = Path(folder), 0
     root.mkdir(parents=True, exist_ok=True)
-    for number, row in enumerate(rows):
+    for number in range(len(rows)) if numbers is None else numbers:
+        row = rows[number]
         for way, kind in enumerate(DECODINGS):
             place = decoding_path(root, row, kind)
             others = near.get(number, ())
@@ -85,8 +87,6 @@ def make_decodings(
             with atomic_path(place) as temporary:
                 temporary.write_bytes(cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
             made += 1
-        if progress is not None:
-            progress((number + 1) / len(rows))
     return made
 
 

@@ -115,6 +115,11 @@ def test_decodings_are_kept_and_made_once(heads, tmp_path):
     before = {path: path.read_bytes() for path in decoded.iterdir()}
     assert make_decodings(rows, nearest(rows), decoded, twin, [Enlarging()]) == 0
     assert make_decodings(rows[:2], nearest(rows[:2]), tmp_path, twin, [Enlarging()]) == 2 * len(DECODINGS)
+    shared = tmp_path / "shared"
+    made = [make_decodings(rows, nearest(rows), shared, twin, [Enlarging()], numbers) for numbers in ([7, 3], range(3))]
+    assert made == [2 * len(DECODINGS), 3 * len(DECODINGS)]
+    for place in shared.iterdir():
+        assert place.read_bytes() == (decoded / place.name).read_bytes(), "whoever makes it"
     for row in rows[:2]:
         kept = decoding_path(decoded, row, "self")
         assert decoding_path(tmp_path, row, "self").read_bytes() == before[kept]
