@@ -7,6 +7,7 @@ from makers.score_tables import detector_of
 
 from spotterlib.evaluation import evaluate, side_by_side
 from spotterlib.evaluation.references import COLUMNS, load_published
+from spotterlib.model import DEFAULT_CHECKPOINT, read_card
 
 
 def test_published_figures_are_whole_and_sourced():
@@ -14,8 +15,18 @@ def test_published_figures_are_whole_and_sourced():
     assert tuple(table.columns) == COLUMNS and len(table) >= 20
     assert set(table["level"]) <= {"video", "frame"} and set(table["metric"]) == {"AUC"}
     assert table["number"].between(0.4, 1).all() and not table.duplicated(["model", "test_set", "level"]).any()
-    assert table["source"].str.contains(r"\d{4}").all() and table["source"].str.contains("github.com|Table").all()
+    others = table[table["model"] != DEFAULT_CHECKPOINT.stem]["source"]
+    assert others.str.contains(r"\d{4}").all() and others.str.contains("github.com|Table").all()
     assert {"Celeb-DF v2", "DFDC", "FaceForensics++ c23"} <= set(table["test_set"])
+
+
+def test_our_own_published_figures_are_those_of_the_card():
+    """Of the checkpoint that is shipped, with the sentence that these clips chose it; of none before it."""
+    card = read_card(DEFAULT_CHECKPOINT)
+    own = load_published().query("test_set.str.contains('real deepfakes')").set_index("level")
+    assert (own["model"] == card["name"]).all() and own["source"].str.contains("these clips chose the recipe").all()
+    assert own.loc["video", "number"] == pytest.approx(card["real_deepfakes"]["auc"], abs=5e-5)
+    assert own.loc["frame", "number"] == pytest.approx(card["real_deepfakes"]["frame_auc"], abs=5e-5)
 
 
 def test_evaluations_stand_side_by_side(cached):
