@@ -16,7 +16,7 @@ from .export import export_onnx
 from .libraries import LIBRARIES, library_files
 
 PAGE = Path(__file__).with_name("page")
-SCRIPTS = ("pixels", "windows", "detect", "follow", "people", "frames", "judge", "reason", "still", "worker")
+SCRIPTS = ("pixels", "windows", "detect", "follow", "people", "frames", "judge", "reason", "still", "gpu", "worker")
 """What the worker is made of, in this order, after the libraries."""
 
 
@@ -37,7 +37,7 @@ def write_page(
         about = read_json(graphs / ABOUT)
         carried = {name: (graphs / name).read_bytes() for name in sorted(about["files"])}
     libraries = library_files(output_path(cache))
-    carried |= {name: libraries[name] for name in ("wasm", "glue")}
+    carried |= {name: libraries[name] for name in ("wasm", "glue", "gpu_runtime", "gpu_glue", "gpu_wasm")}
     scripts = [(PAGE / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
     worker = [libraries[name].decode("utf-8") for name in ("runtime", "demuxer")]
     carried["worker"] = "\n;\n".join([*worker, *scripts]).encode("utf-8")

@@ -43,6 +43,9 @@ LIBRARIES = (
             "runtime": "dist/ort.wasm.min.js",
             "glue": "dist/ort-wasm-simd-threaded.mjs",
             "wasm": "dist/ort-wasm-simd-threaded.wasm",
+            "gpu_runtime": "dist/ort.webgpu.min.js",
+            "gpu_glue": "dist/ort-wasm-simd-threaded.asyncify.mjs",
+            "gpu_wasm": "dist/ort-wasm-simd-threaded.asyncify.wasm",
         },
     ),
     Library(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import dataclass
 from fractions import Fraction
 
 import av
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 
 _UNSAID, _BT709 = 2, 1  # colour matrices, as FFmpeg numbers them
 _HD = (1280, 720)
@@ -70,7 +70,7 @@ class Looks:
         if fresh or not self.coded:
             self.coded = [*self.coded[:1], self.stream.codec_context.sample_aspect_ratio]
         shape = self.coded[-1] if self.told in (None, self.coded[0]) else self.told
-        if self.turn is None or (frame.rotation != self.turn and (fresh or frame.rotation)):
+        if self.turn is None or fresh or frame.rotation not in (0, self.turn):
             self.turn, self.matrix = frame.rotation, _matrix_of(frame)
         width = round(frame.width * shape) if shape and Fraction(1, 4) <= shape <= 4 else frame.width
         return Look(max(width, 1), frame.height, *_held(self.matrix))
@@ -79,11 +79,10 @@ class Looks:
 def _matrix_of(frame: av.VideoFrame) -> bytes | None:
     """A frame's display matrix, where it has one.
 
-    To be asked for seldom: frame and side data then hold each other, and the picture stays until both are collected (at
-    4K, gigabytes of them). So a mirror that comes or goes midway is missed where the turn stays the same.
+    Not by `frame.side_data`: the frame keeps what that gives, which holds the frame, so that the picture and the threads
+    of its decoder stay until both are collected (at 4K, gigabytes of them).
     """
-    gc.collect(1)
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    matrix = SideDataContainer(frame).get("DISPLAYMATRIX")
     return None if matrix is None else bytes(matrix)
 
 

@@ -2,8 +2,8 @@
 
 const ABOUT = JSON.parse(el("about").textContent);
 const STEPS = {
-  read: "Reading the file", faces: "Looking for faces", shots: "A cut was seen: looking for more", score: "Scoring the faces" };
-let parts = null, worker = null, begun = 0, ticking = null;
+  card: "Trying the graphics card", read: "Reading the file", faces: "Looking for faces", shots: "A cut was seen: looking for more", score: "Scoring the faces" };
+let parts = null, card = null, worker = null, begun = 0, ticking = null;
 
 async function carried(name) {
   const text = el(`carried-${name}`).textContent;
@@ -23,9 +23,15 @@ async function prepare() {
   for (const name of Object.keys(ABOUT.files)) graphs[name.replace(".onnx", "")] = await carried(name);
   const [wasm, glue, code] = [await carried("wasm"), await carried("glue"), await carried("worker")];
   parts = { graphs, wasm, glue, code: URL.createObjectURL(new Blob([code], { type: "text/javascript" })) };
+  // unpacked only where the browser offers a graphics card, and no imitation of one; "#card", for tests: whatever it is
+  const adapter = await navigator.gpu?.requestAdapter().catch(() => null), forced = location.hash === "#card";
+  if (adapter && (forced || !imitated(adapter)))
+    card = { runtime: await carried("gpu_runtime"), glue: await carried("gpu_glue"), wasm: await carried("gpu_wasm"), forced };
   el("file").disabled = false;
   el("ready").textContent = "Choose a video or a picture";
 }
+
+const imitated = ({ info, isFallbackAdapter }) => info?.isFallbackAdapter || isFallbackAdapter || /swiftshader|llvmpipe|basic render/i.test(`${info?.architecture} ${info?.description}`);
 
 function scan(file) {
   if (!parts || !file) return;
@@ -36,17 +42,18 @@ function scan(file) {
   worker = new Worker(parts.code);
   worker.onmessage = ({ data }) => heard(data);
   worker.onerror = (event) => failed(`The scan stopped (${event.message || "the browser ended it"}). Reload the page; if it stops again, the video may need more memory than there is.`);
-  worker.postMessage({ kind: "begin", about: ABOUT, graphs: parts.graphs, wasm: parts.wasm, glue: parts.glue });
+  worker.postMessage({ kind: "begin", about: ABOUT, graphs: parts.graphs, wasm: parts.wasm, glue: parts.glue, card });
   worker.postMessage({ kind: "scan", file });
   begun = performance.now();
   ticking = setInterval(() => { el("working").textContent = `${((performance.now() - begun) / 1000).toFixed(0)} s`; }, 500);
 }
 
-function heard({ kind, step, share, report, said, mended }) {
+function heard({ kind, step, share, works, report, said, mended }) {
   if (kind === "step") {
     el("step").textContent = STEPS[step];
     el("share").value = share;
-  } else if (kind === "found") {
+  } else if (kind === "card") card = works ? { ...card, trusted: true } : null;  // it is tried once
+  else if (kind === "found") {
     stop();
     showReport(report, ABOUT.constants.crops.side);
   } else failed(mended ? said : `The scan failed: ${said}. Try Spotter in Python on this file.`);

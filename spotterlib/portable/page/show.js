@@ -51,7 +51,7 @@ function showReport(report, side) {
     ["SHA-256 of the file", json.file.sha256 ?? "not computed: the file is too large for this browser, or the page was not opened safely"],
     ["Checkpoint", `${json.checkpoint.name}, SHA-256 ${json.checkpoint.sha256}`],
     ["Scanned", `${json.examined.at}, by ${json.made_by}`],
-    ["Took", `${(json.timings.faces + json.timings.score).toFixed(1)} s`],
+    ["Took", `${(json.timings.faces + json.timings.score).toFixed(1)} s (${json.examined.computer})`],
   ];
   el("figures").replaceChildren(...rows.map(([name, value]) => {
     const line = document.createElement("tr");

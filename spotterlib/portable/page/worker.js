@@ -2,34 +2,54 @@
 
 let ABOUT = null;  // spotter.json, as the package wrote it
 let GRAPHS = {};
+let ready = null;
 const sessions = {};
 const MOST_THREADS = 4;
 const NO_HEAT = Array.from({ length: 7 }, () => new Array(7).fill(0));
 
+function session(name) {
+  return (sessions[name] ??= ort.InferenceSession.create(GRAPHS[name], { executionProviders: ["wasm"] }));
+}
+
+// What a graph gives for `feeds`, a function of the runtime whose tensors it wants.
 async function run(name, feeds) {
-  sessions[name] ??= ort.InferenceSession.create(GRAPHS[name], { executionProviders: ["wasm"] });
-  return (await sessions[name]).run(feeds);
+  if (name === "trunk" && cardTrunk) {
+    try {
+      return await onCard(cardTrunk, feeds);
+    } catch (error) {
+      console.warn(`The graphics card stopped, and the processor goes on: ${error.message}`);
+      cardTrunk = null;
+    }
+  }
+  return (await session(name)).run(feeds(ort));
 }
 
 const tell = (kind, values, moved = []) => postMessage({ kind, ...values }, moved);
 
 onmessage = async ({ data }) => {
   try {
-    if (data.kind === "begin") begin(data);
-    else if (data.kind === "scan") tell("found", { report: await (isPicture(data.file) ? scanStill : scan)(data.file) });
+    if (data.kind === "begin") ready = begin(data);
+    await ready;
+    if (data.kind === "scan") tell("found", { report: await (isPicture(data.file) ? scanStill : scan)(data.file) });
   } catch (error) {
     tell("failed", { said: error.message, mended: error instanceof Unreadable, where: error.stack });
   }
 };
 
-function begin({ about, graphs, wasm, glue }) {
+async function begin({ about, graphs, wasm, glue, card }) {
   [ABOUT, GRAPHS] = [about, graphs];
   // threads share memory, which a browser allows only on a page that its server isolates
   ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1) : 1;
   ort.env.wasm.wasmBinary = wasm;
   ort.env.wasm.wasmPaths = { mjs: URL.createObjectURL(new Blob([glue], { type: "text/javascript" })) };
   ort.env.logLevel = "error";
+  if (card) {
+    tell("step", { step: "card", share: 0 });
+    tell("card", { works: await useCard(card) });
+  }
 }
+
+const computer = () => (cardTrunk ? "graphics card and processor" : `processor, ${ort.env.wasm.numThreads} ${ort.env.wasm.numThreads > 1 ? "threads" : "thread"}`);
 
 async function scan(file) {
   const begun = performance.now();
@@ -121,7 +141,7 @@ async function reported(file, container, found, timings) {
       made_by: `Spotter ${ABOUT.version}, the page that runs in a browser`,
       video: file.name,
       file: { name: file.name, size: file.size, sha256: await sha256(file), container },
-      examined: { at: new Date().toISOString().replace(/\.\d+Z$/, "Z"), browser: navigator.userAgent },
+      examined: { at: new Date().toISOString().replace(/\.\d+Z$/, "Z"), browser: navigator.userAgent, computer: computer() },
       label, probability: p,
       confidence: p === null ? null : 100 * (label === "FAKE" ? p : label === "REAL" ? 1 - p : Math.max(p, 1 - p)),
       reason: found.reason,
