@@ -2,7 +2,9 @@
 
 A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula, whatever the CSV means by it; the name
 of a video may be one. Such a path is written with `./` before it, which leads to the same file for whoever reads the
-table; any other such text with an apostrophe, which `from_cells` takes away again.
+table; any other such text with an apostrophe, which `from_cells` takes away again. Where a language writes numbers with
+a comma, a spreadsheet begins a cell after every `;`, and in quotes it may not see a line's end as text: an apostrophe
+stands there, too.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ PATHS = ("path", "mask")
 """Columns of paths."""
 
 _COMPUTED = re.compile(r"'*[\s=+\-@＝＋－＠]")  # blanks and the wide signs too, which some programs pass over or narrow
+
+_BEGUN = re.compile(r"([;\t\r\n])(?=[\s']*[=+\-@＝＋－＠])")  # where a cell begins for some, inside one of ours
+_BROKEN = re.compile(r"([;\t\r\n])'(?=[\s']*[=+\-@＝＋－＠])")  # the same, with our apostrophe
 
 
 def to_cells(table: pd.DataFrame) -> pd.DataFrame:
@@ -47,19 +52,23 @@ def _changed(table: pd.DataFrame, of_path: Callable[[str], str], of_text: Callab
 
 
 def _path_cell(text: str) -> str:
+    text = _BEGUN.sub(r"\1'", text)
     return f"./{text}" if _COMPUTED.match(text) else text
 
 
 def _path_of_cell(text: str) -> str:
-    return text[2:] if text.startswith("./") and _COMPUTED.match(text[2:]) else text
+    text = text[2:] if text.startswith("./") and _COMPUTED.match(text[2:]) else text
+    return _BROKEN.sub(r"\1", text)
 
 
 def _text_cell(text: str) -> str:
+    text = _BEGUN.sub(r"\1'", text)
     return f"'{text}" if _COMPUTED.match(text) else text
 
 
 def _text_of_cell(text: str) -> str:
-    return text[1:] if text.startswith("'") and _COMPUTED.match(text[1:]) else text
+    text = text[1:] if text.startswith("'") and _COMPUTED.match(text[1:]) else text
+    return _BROKEN.sub(r"\1", text)
 
 
 def csv_text(table: pd.DataFrame) -> str:

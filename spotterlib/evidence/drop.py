@@ -11,8 +11,9 @@ from typing import Any, BinaryIO
 import anywidget
 import traitlets
 
-from ..base import atomic_path, file_sha256, output_path
+from ..base import atomic_path, file_sha256, output_path, write_remedy
 
+_LONGEST = 255  # bytes of a name that every disk takes
 _HINT = "Drop a video or a picture here, or click to choose one"
 
 
@@ -49,7 +50,8 @@ class DropBox(anywidget.AnyWidget):
             self._go_on()
         except OSError as error:
             self._drop()
-            self.said = f"{self._name} could not be kept ({error.strerror}). Free some room, or type a path instead."
+            why = f"{self._name} could not be kept ({error.strerror})."
+            self.said = f"{why} {write_remedy(error)} Or type a path instead."
             self.send({"from": None})
 
     def _begin(self, name: str, size: int) -> None:
@@ -58,6 +60,8 @@ class DropBox(anywidget.AnyWidget):
         self._name = Path(name.replace("\\", "/")).name
         if self._name in ("", ".", ".."):
             self._name = "upload"
+        if len(self._name.encode()) > _LONGEST:
+            self._name = _short(Path(self._name).stem, 200) + Path(self._name).suffix[:10]
         self._hash = hashlib.sha256()
         with ExitStack() as arriving:
             self._final = output_path(Path("runs/uploads") / f".arriving-{os.getpid()}-{id(self)}")
@@ -75,8 +79,11 @@ class DropBox(anywidget.AnyWidget):
         arriving.close()  # the file is whole
         place = self._final.with_name(self._name)
         if place.exists() and file_sha256(place) != self._hash.hexdigest():  # another one, maybe scanned already
-            place = place.with_name(f"{place.stem[:100]}-{self._hash.hexdigest()[:12]}{place.suffix}")
-        os.replace(self._final, place)
+            place = place.with_name(f"{_short(place.stem, 200)}-{self._hash.hexdigest()[:12]}{place.suffix}")
+        try:
+            os.replace(self._final, place)
+        finally:
+            self._final.unlink(missing_ok=True)  # where the name would not do
         self.file, self.said = place, f"{self._name} is here ({self._size / 1e6:.1f} MB)."
         self.send({"from": None})
 
@@ -85,3 +92,8 @@ class DropBox(anywidget.AnyWidget):
         arriving, self._arriving, self._part = self._arriving, None, None
         if arriving is not None:
             arriving.__exit__(EOFError, EOFError("not whole"), None)  # no OSError: the disk is not to blame
+
+
+def _short(name: str, most: int) -> str:
+    """A name of so many bytes at most, cut between two letters."""
+    return name.encode()[:most].decode(errors="ignore")

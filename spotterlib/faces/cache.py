@@ -155,7 +155,8 @@ def _cache_one(
     if spread and device == "cpu":
         cv2.setNumThreads(1)
     begun = time.perf_counter()
-    video, file = Path(root) / path, Path(folder) / f"{own_name(path)}.npz"
+    video = Path(root) / path
+    file = Path(folder) / f"{own_name(video)}.npz"  # of its whole path: two data sets may share a cache
     row: dict = {"file": "", "status": "unreadable", "reason": ""}
     row |= {"faces": 0, "found": 0.0, "confidence": 0.0, "jump": 0.0, "bytes": 0}
     try:

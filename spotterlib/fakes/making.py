@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from ..base import DataError, VideoError, find_input, output_path, stoppable, write_csv, writing
+from ..base import DataError, VideoError, find_input, output_path, own_name, stoppable, write_csv, writing
 from ..data import Manifest, build_manifest
 from ..faces import MIN_USABLE, find_faces
 from ..video import SYNTHETIC, VIDEO_SUFFIXES, even, is_result, is_synthetic, iterate_frames, write_video
@@ -29,6 +29,7 @@ SIDE = 1280
 """Longest side in px of what is written: larger pictures are shrunk."""
 
 _CRF = 20
+_LONGEST = 200  # bytes of a name without its ending
 _STEP = 1 / 30.5  # s: of quicker videos every second frame is enough
 
 
@@ -140,15 +141,17 @@ def _write_all(
             group = f"{waiting[0].person}-{clips[0].person}"
             for some, others in ((waiting, clips), (clips, waiting)):
                 for number, clip in enumerate(some):
-                    rows += _forge(clip, others[number % len(others)], group, folder, seed)
+                    rows += _forge(clip, others[number % len(others)], group, folder, seed, names)
             waiting = None
     for clip in waiting or ():
-        rows += _forge(clip, None, clip.person, folder, seed)
+        rows += _forge(clip, None, clip.person, folder, seed, names)
     return sorted(rows, key=lambda row: str(row["path"]))
 
 
 def _free(name: str, taken: set[str]) -> str:
-    """The name, or with a number behind it where another video has it (a.mp4 and a.mov)."""
+    """The name, short enough for every disk, or with a number behind it where another video has it (a.mp4, a.mov)."""
+    if len(name.encode()) > _LONGEST:
+        name = own_name(name)
     free, number = name, 2
     while free.casefold() in taken:
         free, number = f"{name}-{number}", number + 1
@@ -189,13 +192,16 @@ def _take(path: Path, name: str, person: str, real: Path) -> _Taken:
     return _Taken(name, person, np.stack(frames), written, np.where(there[:, None, None], marks, np.nan))
 
 
-def _forge(clip: _Taken, other: _Taken | None, group: str, folder: Path, seed: int) -> list[dict[str, object]]:
-    """Write the fakes of a clip with their masks; returns the rows of the clip and of them."""
+def _forge(
+    clip: _Taken, other: _Taken | None, group: str, folder: Path, seed: int, names: set[str]
+) -> list[dict[str, object]]:
+    """Write the fakes of a clip with their masks, under names not in `names`; the rows of the clip and of them."""
     rows: list[dict[str, object]] = [_row(f"real/{clip.name}.mp4", 0, "", group, clip.person, "")]
     plans = [(f"{clip.name}_selfblend", "SelfBlend", None)]
     plans += [(f"{clip.name}_{other.name}", "FaceSwap", other)] if other is not None else []
-    for stem, method, donor in plans:
-        rng = generator(seed, stem)
+    for wanted, method, donor in plans:
+        stem = _free(wanted, names)
+        rng = generator(seed, wanted)
         regions = ["whole", "face", "inner"] if donor is None else ["whole", "face"]
         blend = draw_blend(rng, str(rng.choice(regions)))
         # colours as far off as training's hardest would be a caricature here

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ..faces import face_numbers
 from ..scan import pose_numbers
 
-
 GPU_APART = 1e-3
 """By how much a frame's P(fake) may differ on a reader's graphics card before a page uses the processor instead."""
 

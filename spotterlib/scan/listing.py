@@ -33,7 +33,7 @@ def list_folder(folder: str | os.PathLike[str], besides: Path | None = None) -> 
     found = Listing(root)
     hidden, others = 0, Counter()
     for path in _files(found):
-        if path.parent == besides and path.stem == "scans":
+        if path.parent == besides and path.name in ("scans.csv", "scans.json", "scans.jsonl"):
             continue
         if path.name.startswith("."):
             hidden += 1

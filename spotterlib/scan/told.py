@@ -144,6 +144,7 @@ def _several(face: FaceResult) -> list[WindowResult]:
 
 def _where(track: FaceTrack, found: VideoFaces) -> str:
     """Where in the picture a face was, by thirds, and when."""
+    track = track.on((found.info.width, found.info.height))
     boxes, times = track.boxes[track.valid], track.times[track.valid]
     middle = np.median((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0) / (found.info.width, found.info.height)
     column, row = (int(np.clip(3 * share, 0, 2)) for share in middle)

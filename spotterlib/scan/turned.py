@@ -10,7 +10,7 @@ from ..video import read_frames
 
 _LOOKS = 4  # pictures that are turned and looked at once more
 _SURE = 0.99  # a face that stands upright is found with more, one on its side or its head hardly ever
-_DOUBTFUL = 0.98  # mean confidence under which a face is looked at once more,
+_DOUBTFUL = 0.995  # mean confidence under which a face is looked at once more,
 _LEANING = 45.0  # and degrees from which on it may as well be one on its side
 
 

@@ -231,9 +231,11 @@ def _reason(
     if p is not None or len(faces) > 1:
         said += unjudged(faces, found)
     said += brief
-    leaning = sum(leaning_windows(face.track, face.clip, most_roll) for face in scored[:1])
-    if leaning:
-        said.append(f"windows in which the head leans by more than {most_roll:.0f}° were not judged: {leaning}")
+    for number, face in enumerate(faces, 1):
+        windows = leaning_windows(face.track, face.clip, most_roll) if face.probability is not None else 0
+        if windows:
+            whose = "the head" if len(faces) == 1 else f"the head of face {number}"
+            said.append(f"windows in which {whose} leans by more than {most_roll:.0f}° were not judged: {windows}")
     small = max((int((face.track.valid & ~face.track.large).sum()) for face in scored), default=0)
     if small:
         said.append(f"in {frames_of(small)} a face is less than {SMALLEST} px wide: they were not scored")

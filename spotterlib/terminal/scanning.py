@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..base import SpotterError, find_input, own_name, write_json
+from ..base import SpotterError, file_sha256, find_input, own_name, read_json, write_json
 from ..evidence import export_page, write_diagnostic_video
 from ..model import Detector, load_checkpoint
 from ..scan import ScanReport, scan_folder, scan_image, scan_video
@@ -88,12 +88,22 @@ def _folder(place: Path, out: Path, detector: Detector, makers: dict[str, Callab
         row |= {"path": os.path.normpath(place / found["path"]), "results": []}
         if row["status"] == "ok" and makers:
             made = [_name(Path(row["path"]), under, ending) for ending in makers]
-            if all(file.exists() for file in made):
+            if all(file.exists() for file in made) and _of_now(made[-1], Path(row["path"]), detector):
                 row["results"] = [str(file) for file in made]
             else:
                 row = _video(Path(row["path"]), under, detector, makers)
         rows.append({name: None if value != value else value for name, value in row.items()})
     return rows
+
+
+def _of_now(report: Path, video: Path, detector: Detector) -> bool:
+    """Whether a report is of this very video and by this checkpoint."""
+    try:
+        told = read_json(report)
+        known = told["file"]["sha256"], told["checkpoint"]["sha256"]
+    except (SpotterError, KeyError, TypeError):
+        return False
+    return known == (file_sha256(video), detector.card["sha256"])
 
 
 def _name(video: Path, out: Path, ending: str) -> Path:

@@ -73,9 +73,11 @@ class Clock:
     """Frame times in s, from 0 and strictly rising, from what a decoder tells of each frame in presentation order.
 
     Of a frame's presentation and decoding stamps, the kind is taken that has run backwards less often (FFmpeg's own
-    guess, which its player shows); where both are missing, time moves on by one frame. A clock that is set back by more
-    than a second (two recordings in one file) goes on from where it was.
+    guess, which its player shows); where both are missing, time moves on by one frame. A clock that is set back
+    (two recordings in one file) goes on from where it was.
     """
+
+    SET_BACK = 0.1  # s, and three frames: less is a stamp out of order
 
     def __init__(self, rate: float) -> None:
         self.step = 1 / rate
@@ -97,7 +99,7 @@ class Clock:
             self.offset = -told.get(best, 0.0)
             return self.now
         time = told[best] + self.offset if best else self.now + self.step
-        if time < self.now - 1.0:
+        if time < self.now - max(self.SET_BACK, 3 * self.step):
             self.offset += self.now + self.step - time
             time = self.now + self.step
         self.now = max(time, self.now + 1e-4)

@@ -79,8 +79,8 @@ class Looks:
 def _matrix_of(frame: av.VideoFrame) -> bytes | None:
     """A frame's display matrix, where it has one.
 
-    Not by `frame.side_data`: the frame keeps what that gives, which holds the frame, so that the picture and the threads
-    of its decoder stay until both are collected (at 4K, gigabytes of them).
+    Not by `frame.side_data`: the frame keeps what that gives, which holds the frame, so that the picture and its
+    decoder's threads stay until both are collected (at 4K, gigabytes of them).
     """
     matrix = SideDataContainer(frame).get("DISPLAYMATRIX")
     return None if matrix is None else bytes(matrix)

@@ -31,7 +31,8 @@ def _comment(path: str | os.PathLike[str]) -> str:
         return ""
     try:
         with open_container(Path(path)) as container:
-            told = {name.lower(): text for name, text in container.metadata.items()}
+            said = [container.metadata, *(stream.metadata for stream in container.streams)]  # Ogg has it on the stream
+            told = {name.lower(): text for each in reversed(said) for name, text in each.items()}
     except VideoError:
         return ""
     return told.get("comment", "")

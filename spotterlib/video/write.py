@@ -20,6 +20,7 @@ from .read import even
 
 _X264 = "mbtree=0"  # with its macroblock tree x264 codes the same frames differently from run to run
 _TICKS = 90_000  # time base of written video, 1/s: fine enough for every frame rate
+_GAP = 1.0  # s: the clock was set forward; less is a damaged packet, or a stamp that is rounded
 _AAC_RATES = frozenset([16_000, 22_050, 24_000, 32_000, 44_100, 48_000])
 
 
@@ -36,13 +37,26 @@ def _add_sound(container: av.container.OutputContainer, source: Path) -> Callabl
 
     def copy() -> None:
         place = round(late * rate)  # samples: laid end to end from where the first picture is 0
+        gaps: list[
+            tuple[int, int]
+        ] = []  # from which sample on sound comes by how many later: the clock was set forward
+
+        def write(packets: list[av.Packet]) -> None:
+            for packet in packets:  # the encoder takes sound without gaps only
+                later = sum(gap for at, gap in gaps if packet.pts is not None and packet.pts >= at)
+                if later:
+                    packet.pts, packet.dts = packet.pts + later, packet.dts + later
+                container.mux(packet)
+
         with open_container(source, SOUNDS) as sound:
-            for piece in _resampled(sound, sound.streams[number], rate):
+            for piece, gap in _resampled(sound, sound.streams[number], rate):
+                if gap:
+                    gaps.append((max(place, 0), round(gap * rate)))
                 if place >= 0:
                     piece.pts, piece.time_base = place, Fraction(1, rate)
-                    container.mux(target.encode(piece))
+                    write(target.encode(piece))
                 place += piece.samples
-            container.mux(target.encode(None))
+            write(target.encode(None))
 
     return copy
 
@@ -57,9 +71,12 @@ def _lateness(container: av.container.InputContainer, track: av.AudioStream) -> 
     return starts[0] - starts[1] if len(starts) == 2 else 0.0
 
 
-def _resampled(container: av.container.InputContainer, track: av.AudioStream, rate: int) -> Iterator[av.AudioFrame]:
-    """A sound track as stereo floats at `rate` samples/s; damaged packets are passed over."""
-    resampler, heard_as = None, None
+def _resampled(
+    container: av.container.InputContainer, track: av.AudioStream, rate: int
+) -> Iterator[tuple[av.AudioFrame, float]]:
+    """A sound track as stereo floats at `rate` samples/s, each piece with by how many s the clock was set forward just
+    before; damaged packets are passed over, and a clock that is set back goes on from where it was."""
+    resampler, heard_as, ends, gap = None, None, None, 0.0
     for packet in container.demux(track):
         try:
             heard = packet.decode()
@@ -69,9 +86,16 @@ def _resampled(container: av.container.InputContainer, track: av.AudioStream, ra
             kind = (frame.format.name, frame.layout.name, frame.sample_rate)
             if kind != heard_as:  # broadcasts change from stereo to 5.1 midway
                 resampler, heard_as = av.AudioResampler(format="fltp", layout="stereo", rate=rate), kind
-            yield from resampler.resample(frame)
+            begins = ends if frame.pts is None else float(frame.pts * frame.time_base)
+            if ends is not None and begins - ends > _GAP:
+                gap += begins - ends
+            ends = (begins or 0.0) + frame.samples / frame.sample_rate
+            frame.pts = None  # for the resampler sound has no gaps
+            for piece in resampler.resample(frame):
+                yield piece, gap
+                gap = 0.0
     if resampler is not None:
-        yield from resampler.resample(None)
+        yield from ((piece, 0.0) for piece in resampler.resample(None))
 
 
 def write_video(

@@ -12,7 +12,7 @@ from spotterlib.base import from_cells, read_table, readable, to_cells, write_cs
 NAMES = [
     '=HYPERLINK("http://a.example";"look").mp4', "+cmd|' /C calc'!A0.mp4", "-x.mp4", "@SUM(A1).mp4", "\tt.mp4",
     "\rr.mp4", "a\rb.mp4", "a\n=1+1.mp4", "'=x.mp4", "''-x", "./plain", "'a", " =x.mp4", "＝x.mp4", "＋x", "plain.mp4",
-    'a,b;c"d', "=", "",
+    'a,b;c"d', "=", "", "a;=HYPERLINK(1)", "y;'=x", "z; -1\t+2\n@3", "a;' =x", "./;'=1", "plain; text",
 ]  # fmt: skip
 
 
@@ -31,6 +31,15 @@ def test_no_cell_of_a_written_table_is_a_formula(tmp_path, table):
     assert [row[3] for row in rows] == ["-0.5"] * len(rows), "numbers stay numbers"
     for line in (tmp_path / "t.csv").read_bytes().split(b"\r"):  # a line that a reader may see begins with no formula
         assert not line.startswith((b"=", b"+", b"-", b"@"))
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_nor_where_a_spreadsheet_separates_cells_by_something_else(tmp_path, table, separator):
+    """Excel in a language of decimal commas takes `;`, and a quote inside such a cell for a letter."""
+    write_csv(tmp_path / "t.csv", table)
+    text = (tmp_path / "t.csv").read_text(encoding="utf-8")
+    cells = [cell for line in text.splitlines()[1:] for cell in line.split(separator)]
+    assert not [cell for cell in cells if cell.strip().startswith(tuple("=+-@＝＋－＠"))]
 
 
 def test_a_written_table_reads_back_to_what_it_was(tmp_path, table):

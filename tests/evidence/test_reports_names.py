@@ -76,6 +76,15 @@ def test_an_upload_replaces_no_other(clone, name):
     assert len(list((clone / "runs" / "uploads").iterdir())) == 2
 
 
+@pytest.mark.parametrize("name", ["視" * 83 + ".mp4", "n" * 300 + ".mp4", "ü" * 200])
+def test_an_upload_with_a_name_that_no_disk_takes_is_kept_under_a_shorter_one(clone, name):
+    box = DropBox()
+    first, second = dropped(box, name, b"a video"), dropped(box, name, b"another")
+    assert first.read_bytes() == b"a video" and second.read_bytes() == b"another"
+    assert first.suffix == Path(name).suffix and name.startswith(first.stem[:60])
+    assert len(list((clone / "runs" / "uploads").iterdir())) == 2, "nothing half arrived is left"
+
+
 def test_a_long_name_gets_a_result_and_a_longer_one_an_error(clone, tmp_path):
     video = make_video(tmp_path / f"{'n' * 246}.mp4", frames=13, sound=False)
     report = make_report(video)

@@ -105,6 +105,18 @@ def test_a_video_is_looked_at_once(tmp_path, quick_faces):
     assert quick_faces.looked == ["a.mp4", "b.mp4"] * 2 + ["b.mp4"]
 
 
+def test_two_data_sets_share_a_cache_and_not_their_faces(tmp_path, quick_faces):
+    """FaceForensics++ has `033_097.mp4` in many folders: of two roots, one replaced the other's."""
+    files = []
+    for root in ("one", "other"):
+        (tmp_path / root).mkdir()
+        (tmp_path / root / "033_097.mp4").write_bytes(root.encode())
+        files.append(cache_faces(manifest_of(tmp_path / root, "033_097.mp4"), tmp_path / "out").loc[0, "file"])
+    assert len(set(files)) == 2 and quick_faces.looked == ["033_097.mp4"] * 2
+    cache_faces(manifest_of(tmp_path / "one", "033_097.mp4"), tmp_path / "out")
+    assert quick_faces.looked == ["033_097.mp4"] * 2, "what was found first is still there"
+
+
 @pytest.mark.parametrize(
     ("file", "name", "value"),
     [

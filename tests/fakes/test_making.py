@@ -96,3 +96,15 @@ def test_nothing_is_overwritten(made, phone, tmp_path):
 def test_a_split_of_it_does_not_leak(made):
     split = split_by_group(made)
     assert audit_split(split).ok is not False
+
+
+def test_fakes_of_names_that_meet_or_are_long_replace_no_other(clips, tmp_path):
+    """1.mp4 wearing 1_1's face, and 1_1.mp4 wearing that of 1, were both 1_1_1.mp4."""
+    phone, long = tmp_path / "phone", "n" * 246
+    phone.mkdir()
+    for name in ("1", "1_1", long):
+        shutil.copy(clips / "face.mp4", phone / f"{name}.mp4")
+    table = make_fakes(phone, tmp_path / "set").table
+    assert table["path"].is_unique and table["mask"][table["mask"] != ""].is_unique
+    assert table.groupby("method").size().to_dict() == {"": 3, "FaceSwap": 2, "SelfBlend": 3}
+    assert len(list((tmp_path / "set" / "fake").iterdir())) == 5

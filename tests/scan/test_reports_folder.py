@@ -81,6 +81,12 @@ def test_what_is_no_video_by_its_ending_is_counted(root, looked, detector, tmp_p
         scan_folder(root, tmp_path / "none", detector)
 
 
+def test_a_video_called_as_the_tables_are_is_a_video(root, looked, detector):
+    shutil.copy(root / "a.mp4", root / "scans.mp4")
+    scan_folder(root, root, detector)
+    assert "scans.mp4" in looked and "scans.mp4" in scan_folder(root, root, detector)["path"].tolist()
+
+
 def test_results_inside_the_folder_are_no_files_of_it(root, looked, detector):
     first = scan_folder(root, root / "out", detector)
     again = scan_folder(root, root / "out", detector)

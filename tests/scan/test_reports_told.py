@@ -64,6 +64,31 @@ def test_one_fake_face_of_nine_is_named(judged):
     assert judged(faces, *[0.05] * 9).reason == f"9 faces were scored, and their number is allowed for; {LOOKED_FOR}."
 
 
+def test_a_place_in_a_picture_that_changes_its_size_is_that_of_the_larger(judged):
+    """Boxes are in px of their own frame: first 340 x 300, then 160 x 160."""
+    faces = placed(synthetic(ALL, ALL, grid_only=True), (0.5, 0.5), (0.15, 0.15))
+    small, large = (faces.tracks[1], faces.tracks[0])
+    sizes = np.array([[640, 640]] * 20 + [[160, 160]] * 4)
+    boxes = small.boxes.copy()
+    boxes[:20] = [76, 76, 116, 116]
+    tracks = (replace(large, sizes=sizes, boxes=large.boxes.copy()), replace(small, boxes=boxes, sizes=sizes))
+    report = judged(replace(faces, tracks=tracks), 0.05, 0.71)
+    assert "face 1 of 2, at the upper left" in report.reason
+
+
+def test_a_leaning_window_of_any_face_is_told(judged):
+    made = long_faces(2, 2)
+    clip = made.clips[1]
+    marks = clip.landmarks.copy()
+    middle, angle = marks[24:].mean(1, keepdims=True), np.radians(70)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32)
+    marks[24:] = (marks[24:] - middle) @ turn.T + middle
+    leaning = replace(made, clips=(made.clips[0], replace(clip, landmarks=marks)))
+    report = judged(leaning, 0.02, 0.02, 0.02, 0.02)
+    told = "windows in which the head of face 2 leans by more than 18° were not judged: 1"
+    assert told in report.reason and "of face 1 leans" not in report.reason
+
+
 def test_of_many_fake_faces_a_few_are_named_and_the_others_counted(judged):
     faces = placed(synthetic(*[ALL] * 12, grid_only=True), *[(0.5, 0.5)] * 12)
     report = judged(faces, *[0.71] * 5, *[0.02] * 7)

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 from makers.bounded import finished
@@ -111,3 +112,14 @@ def test_evidence_of_a_folder_is_made_once(here, checkpoint, capsys):
     again = json.loads(capsys.readouterr().out)
     assert [row["results"] for row in again] == [row["results"] for row in first]
     assert {page: os.stat(page).st_mtime_ns for page in written} == written
+    shutil.copy(here / "videos" / "face.mp4", here / "videos" / "empty.mp4")  # another video under an old name
+    assert main(words) == 0
+    changed = {os.path.basename(row["path"]): row for row in json.loads(capsys.readouterr().out)}
+    (report,) = (file for file in changed["empty.mp4"]["results"] if file.endswith(".json"))
+    kept = json.loads(Path(report).read_text(encoding="utf-8"))
+    assert kept["faces"] and kept["probability"] == changed["empty.mp4"]["probability"], (
+        "no old evidence by a new verdict"
+    )
+    assert {page: os.stat(page).st_mtime_ns for page in pages["face.mp4"]} == {
+        page: written[page] for page in pages["face.mp4"]
+    }

@@ -122,6 +122,17 @@ def test_a_face_on_its_side_that_was_taken_for_an_upright_one_gets_no_verdict(up
     assert lying(track, head) == 0  # no second look where the detector was sure
 
 
+@pytest.mark.parametrize(("name", "degrees"), [("p07", 135), ("p01", 145), ("p03", 100), ("p07", -135)])
+def test_a_face_nearly_on_its_head_that_was_taken_for_one_that_leans_gets_no_verdict(tmp_path, name, degrees):
+    """p07 at 135° was read as leaning by 27°, with a confidence of .982, and called FAKE."""
+    person = moving(name, np.arange(14) / 12, height=208)
+    frames = stage((240, 240), 14, (person, np.tile([(240 - person.shape[2]) // 2, 16.0], (14, 1))))
+    turn = cv2.getRotationMatrix2D((119.5, 119.5), degrees, 1.0)
+    lying = [cv2.warpAffine(f, turn, (240, 240), borderMode=cv2.BORDER_REFLECT_101) for f in frames]
+    report = scan_video(write_clip(tmp_path / "lies.mp4", np.stack(lying)), device="cpu")
+    assert report.label == "UNDECIDED" and report.probability is None
+
+
 def test_a_video_without_anybody_has_no_faces_that_lie(clips: Path, detector):
     report = scan_video(clips / "empty.mp4", detector)
     assert "No face was found" in report.reason and "lie turned" not in report.reason

@@ -189,8 +189,11 @@ function reasonOf(found) {
   if (p !== null) said.push(...against(faces, found, label));
   if (p !== null || faces.length > 1) said.push(...unjudged(faces, found));
   said.push(...passingBy(found));
-  const leaning = judged.slice(0, 1).reduce((sum, face) => sum + face.leaning, 0);
-  if (leaning) said.push(`windows in which the head leans by more than ${ABOUT.most_roll.toFixed(0)}° were not judged: ${leaning}`);
+  faces.forEach((face, i) => {
+    const whose = faces.length === 1 ? "the head" : `the head of face ${i + 1}`;
+    if (face.probability !== null && face.leaning)
+      said.push(`windows in which ${whose} leans by more than ${ABOUT.most_roll.toFixed(0)}° were not judged: ${face.leaning}`);
+  });
   if (found.coverage < 0.995)
     said.push(`only ${rounded(100 * found.coverage)}% of the video was looked at, in ${finder.window} windows`);
   const { side, least_face: face } = ABOUT.constants.detection, px = face / Math.min(1, side / Math.max(Math.min(found.width, found.height), 1));
