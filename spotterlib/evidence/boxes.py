@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from ..base import SpotterError, output_path, own_name
+from ..base import SpotterError, output_path, own_name, write_json
 from ..video import PICTURE_SUFFIXES, VIDEO_SUFFIXES, picture_kind
 from .diagnostic import write_diagnostic_video
 from .drop import DropBox
@@ -132,9 +132,16 @@ class ScanBox(widgets.VBox):
         if self._stopped.is_set():  # a picture is scanned too quickly to hear it
             raise _Cancelled(nothing)
         target = output_path(Path("runs") / f"{own_name(report.video)}_spotter.html")
-        page = await self._beside(lambda _: export_page(report, target), lambda _: "Writing the page")
+        figures = target.with_suffix(".json")
+
+        def write(_: Told) -> Path:
+            write_json(figures, report.to_dict())
+            return export_page(report, target)
+
+        page = await self._beside(write, lambda _: "Writing the page")
         self.report = report
         self.links.add("Page to hand on", page)
+        self.links.add("Its figures, by which anybody can check it", figures)
         self.shown.children = [FrameScrubber(report).whole()]
         _show(self.more, not report.still)
         self.state.value = ""

@@ -83,7 +83,8 @@ def plot_compared(inspected: ScanReport, other: ScanReport | None = None) -> Fig
     if unscored:
         say(axes, "No frame has a score of the video " + ", nor of the one ".join(unscored))
     elif other is None:
-        say(axes, f"The frames score {means['inspected']:.2f} in the mean; there is nothing to compare them with")
+        mean = probability_text(means["inspected"])
+        say(axes, f"The frames score {mean} in the mean; there is nothing to compare them with")
     else:
         first, second = means.values()
         apart = (
@@ -91,7 +92,8 @@ def plot_compared(inspected: ScanReport, other: ScanReport | None = None) -> Fig
             if abs(first - second) < 0.005
             else f"{abs(first - second):.2f} " + ("more than" if first > second else "less than")
         )
-        say(axes, f"The frames score {apart} those compared with (means {first:.2f} and {second:.2f})")
+        both = f"{probability_text(first)} and {probability_text(second)}"
+        say(axes, f"The frames score {apart} those compared with (means {both})")
     return figure
 
 

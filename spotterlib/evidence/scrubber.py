@@ -185,7 +185,7 @@ class FrameScrubber:
         if self.report is not None:
             return contact_sheet(self.report), describe(self.report)
         seen = int(self.faces[0].track.valid.sum())
-        words = f"Of {seen} frames with a face those with the highest scores, each beside its evidence."
+        words = f"Of {seen} frames with a face those with the highest scores and heat, each beside its evidence."
         heat = "the heat that was given, full red the largest of it"
         return face_sheet(self.faces[0], self.scale, self.worth[0], heat), words
 

@@ -93,7 +93,9 @@ def face_sheet(
         pair[:, wide - half :] = overlay_heatmap(crop, face.heatmaps[row], scale, cell=max(6.0, half / CELLS))
         cards.append((pair, float(face.track.times[row]), float(face.frame_scores[row])))
     found, scored = int(face.track.valid.sum()), np.isfinite(face.frame_scores).any()
-    which = f"{len(chosen)} of {found} frames" + (", those with the highest scores" if scored else "; none has a score")
+    which = f"{len(chosen)} of {found} frames" + (
+        ", those with the highest scores and heat" if scored else "; none has a score"
+    )
     note = f"{who}{which}. Left: as found. Right: {heat}; outlined from half of full red on."
     return _lay_out(cards, width, verdict, label, note, worth)
 

@@ -10,7 +10,7 @@ from .recognise import distances, embed_faces
 
 SAME_PERSON = 0.36
 """Distance of the means of a few faces up to which they are one person's. Of 31 clips and 32 sample people those of one
-person were up to .32 apart, those of two .40 and more (docs/people.md). dlib's own limit, .6, is for single faces."""
+person were up to .35 apart, those of two .41 and more (docs/people.md). dlib's own limit, .6, is for single faces."""
 
 LOOKS = 4
 """Faces of a track that are compared."""

@@ -45,7 +45,8 @@ def list_folder(folder: str | os.PathLike[str], besides: Path | None = None) -> 
     if others:
         kinds = [f"{ending} {count}" for ending, count in sorted(others.items(), key=lambda kind: (-kind[1], kind[0]))]
         named = ", ".join(kinds[:8]) + (", …" if len(kinds) > 8 else "")
-        told = f"{_files_of(others.total())} without the ending of a video ({named}): scan_video takes any ending."
+        remedy = "scan_video takes any ending, scan_image pictures."
+        told = f"{_files_of(others.total())} without the ending of a video ({named}): {remedy}"
         found.left_out.append((root, told))
     if hidden:
         found.left_out.append((root, f"{_files_of(hidden)} whose names begin with a dot: hidden, so not looked at."))

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from ..base import ROOT, SpotterError, pick_device
 
-EXTRAS = {"notebooks": "pip install 'spotterlib[notebooks]'"}
+EXTRAS = {name: f"pip install 'spotterlib[{name}]'" for name in ("notebooks", "onnx", "provenance")}
 """What users may want beside the package, and how they get it."""
 
 
 def examination(told: Callable[[str], object] | None = None) -> tuple[list[dict], bool]:
     """Look at the installation: a row each thing (name, state "ok" or "missing", note), and whether all needed is well.
 
-    told: called with a line of each. What only notebooks need is told, and is no fault.
+    told: called with a line of each. What only an extra needs is told, and is no fault.
     """
     rows: list[dict] = []
 

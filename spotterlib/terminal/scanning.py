@@ -97,13 +97,13 @@ def _folder(place: Path, out: Path, detector: Detector, makers: dict[str, Callab
 
 
 def _of_now(report: Path, video: Path, detector: Detector) -> bool:
-    """Whether a report is of this very video and by this checkpoint."""
+    """Whether a report is of this very video, by this checkpoint and its card."""
     try:
         told = read_json(report)
-        known = told["file"]["sha256"], told["checkpoint"]["sha256"]
+        known = told["file"]["sha256"], told["checkpoint"]["sha256"], told["checkpoint"]["card_sha256"]
     except (SpotterError, KeyError, TypeError):
         return False
-    return known == (file_sha256(video), detector.card["sha256"])
+    return known == (file_sha256(video), detector.card["sha256"], detector.card_sha256)
 
 
 def _name(video: Path, out: Path, ending: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import io
+import json
 import os
 import re
 import threading
@@ -71,10 +72,14 @@ def test_enter_and_the_button_scan_at_once_and_the_page_comes_without_the_video(
     begin(box, f" {report.video} ")
     assert scans == [report.video] and box.report is report and box.state.value == ""
     name = f"{own_name(report.video)}_spotter"
-    assert [file.name for file in (clone / "runs").iterdir()] == [f"{name}.html"], "the video is not asked for"
+    made = sorted(file.name for file in (clone / "runs").iterdir())
+    assert made == [f"{name}.html", f"{name}.json"], "the video is not asked for"
     assert [(one["what"], one["place"]) for one in box.links.files] == [
-        ("Page to hand on", str(clone / "runs" / f"{name}.html"))
+        ("Page to hand on", str(clone / "runs" / f"{name}.html")),
+        ("Its figures, by which anybody can check it", str(clone / "runs" / f"{name}.json")),
     ]
+    kept = json.loads((clone / "runs" / f"{name}.json").read_text(encoding="utf-8"))
+    assert kept == json.loads(json.dumps(report.to_dict())), "what the page says `spotter verify` takes"
     (whole,) = box.shown.children
     assert "FAKE" in whole.children[0].children[0].value and "Verdict FAKE" in whole.children[1].value
     assert box.more.layout.display is None and box.working.layout.display == "none"
@@ -94,7 +99,7 @@ def test_the_video_is_made_when_it_is_asked_for(report, scans, clone):
     enter(box, report.video)
     box.more.click()
     film = clone / "runs" / f"{own_name(report.video)}_spotter.mp4"
-    assert film.is_file() and box.links.files[1] == {
+    assert film.is_file() and box.links.files[2] == {
         "what": "Diagnostic video",
         "name": film.name,
         "place": str(film),
@@ -186,7 +191,7 @@ def test_a_cancelled_video_is_not_kept_and_can_be_asked_for_again(report, scans,
     monkeypatch.setattr(boxes, "write_diagnostic_video", lambda report, progress: box.cancel.click() or progress(0.5))
     box.more.click()
     assert "Cancelled: nothing was kept of the diagnostic video." in box.state.value
-    assert box.more.layout.display is None and len(box.links.files) == 1 and box.report is report
+    assert box.more.layout.display is None and len(box.links.files) == 2 and box.report is report
 
 
 def test_a_cancelled_diagnostic_video_leaves_no_file(report, tmp_path):

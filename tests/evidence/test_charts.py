@@ -48,6 +48,8 @@ def test_two_videos_are_named_by_their_part_and_coloured_by_their_verdict():
 def test_one_video_is_compared_with_nothing():
     figure = plot_compared(report(frame_scores=np.full(100, 0.2), label="REAL"))
     assert title(figure) == "The frames score 0.20 in the mean; there is nothing to compare them with"
+    sure = plot_compared(report(frame_scores=np.full(100, 0.999), label="FAKE"))
+    assert title(sure).startswith("The frames score >0.99 in the mean"), "no network is certain"
     assert len(figure.axes[0].get_legend().get_texts()) == 1
     none = plot_compared(report(), report(frame_scores=np.full(100, NAN), label="UNDECIDED"))
     assert title(none) == "No frame has a score of the video compared with"

@@ -39,7 +39,7 @@ def test_the_sheet_says_what_its_frames_are(report, monkeypatch):
     contact_sheet(report, count=6)
     scoreless = replace(report.faces[0], frame_scores=np.full(25, np.nan, np.float32))
     contact_sheet(replace(report, faces=(scoreless,)), count=6)
-    assert said[0].startswith("6 of 22 frames, those with the highest scores. ")
+    assert said[0].startswith("6 of 22 frames, those with the highest scores and heat. ")
     assert said[1].startswith("6 of 22 frames; none has a score. ")
 
 

@@ -92,7 +92,7 @@ def test_figures_are_drawn(demo):
     for path in list_notebooks():
         outputs = [o for c in nbformat.read(DEMO / path.name, as_version=4).cells for o in c.get("outputs", [])]
         counts[path.stem[:2]] = sum("image/png" in o.get("data", {}) for o in outputs)
-    assert counts["00"] >= 2 and counts["01"] >= 2 and counts["02"] >= 1 and counts["03"] >= 2
+    assert counts["00"] >= 3 and counts["01"] >= 2 and counts["02"] >= 1 and counts["03"] >= 2
     assert counts["04"] >= 4 and counts["05"] >= 2
 
 

@@ -30,6 +30,9 @@ NEEDED = (
     "spotterlib/evidence/templates/player.html",
     "spotterlib/fakes/people/people.json",
     "spotterlib/fakes/people/p32.jpg",
+    "spotterlib/faces/shipped/faces_dlib_resnet.safetensors",
+    "spotterlib/portable/page/app.js",
+    "spotterlib/scan/report.schema.json",
 )
 
 
@@ -90,6 +93,8 @@ def test_wheel_and_sdist_carry_the_checkpoint_and_the_sample_people(built):
         names = set(wheel.namelist())
         assert {*NEEDED, *own} <= names and len([name for name in names if "/people/p" in name]) == 33
         assert wheel.read(own[0]) == DEFAULT_CHECKPOINT.read_bytes()
+        (told,) = (name for name in names if name.endswith("entry_points.txt"))
+        assert "spotter = spotterlib.terminal:" in wheel.read(told).decode()
         top = {name.split("/")[0] for name in names}
         assert top == {"spotterlib", next(name for name in top if name.endswith(".dist-info"))}
     with tarfile.open(built[1]) as sdist:
