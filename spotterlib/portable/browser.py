@@ -25,7 +25,7 @@ def write_page(
     checkpoint: str | os.PathLike[str] | None = None,
     cache: str | os.PathLike[str] = "runs/npm",
 ) -> Path:
-    """Write `index.html`, the detector in one file of about 38 MB, and return its path.
+    """Write `index.html`, the detector in one file of about 47 MB, and return its path.
 
     Opened from disk or from a web server, it scans a video where the reader is, and allows no connection anywhere.
     checkpoint: the shipped one when None; cache: where the JavaScript that it carries lies once it came from npm.
