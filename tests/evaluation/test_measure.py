@@ -163,6 +163,7 @@ def test_what_cannot_be_audited_says_so(cached):
     assert check_leak(test, "test")["ok"] is None
     found = evaluate(detector_of(), cached, split=None, draws=5)
     assert found.facts["leak"]["ok"] is None and not found.leaks and found.facts["video"]["n"] == 96
+    assert found.facts["notes"][0].startswith("Not checked") and "NOT CHECKED FOR LEAKS" in repr(found)
 
 
 def test_any_manifest_can_be_evaluated(judged):

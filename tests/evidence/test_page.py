@@ -187,6 +187,26 @@ def test_page_plays_in_a_browser(browser, report, tmp_path, photograph):
     context.close()
 
 
+def test_page_at_every_width_and_in_print(browser, report, tmp_path, photograph):
+    """Nothing lies beside the window, no heading is broken, and the limits are on the first page that is printed."""
+    path = export_page(report, tmp_path / "report.html")
+    page = browser.new_context(offline=True).new_page()
+    page.goto(path.as_uri())
+    page.wait_for_function("pictures.flat().every((p) => p === null || p.complete)")
+    heads = "[...document.querySelectorAll('.two section:last-child tr:first-child th')].map((node) => node.offsetHeight)"
+    for width in (390, 900, 1400):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        photograph(page, f"report_{width}", full_page=True)
+    page.set_viewport_size({"width": 794, "height": 1123})  # A4
+    page.emulate_media(media="print")
+    assert page.evaluate("document.querySelector('.limits').getBoundingClientRect().bottom") <= 1123 - 76
+    assert len(set(page.evaluate(heads))) == 1, "a heading is broken in two"
+    assert page.is_hidden("#play") and page.is_visible("#limits")
+    photograph(page, "report_printed", full_page=True)
+    page.context.close()
+
+
 def test_the_page_says_what_was_examined_and_how_to_check_it(report, tmp_path):
     text = export_page(report, tmp_path / "page.html").read_text(encoding="utf-8")
     for said in (report.file.sha256, "ab" * 32, "cd" * 32, report.examined.at, "What was examined", "spotter verify "):
