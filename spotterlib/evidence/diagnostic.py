@@ -142,7 +142,7 @@ def _draw(
             if inset is not None and not any(inset.covers(other.boxes[row]) for other in evidence):
                 put_inset(picture, image, inset, box, heat, report.heatmap_scale, caption.size, color)
     at = (time + draw.end_of(report.times) / max(len(report.times), 1) / 2) / draw.end_of(report.times)
-    draw.put_mark(strip[: caption.timeline], at)
+    draw.put_mark(strip[-caption.timeline :], at)
     for text, (x, y) in zip(fields_of(report, index, state, share)[1:], caption.spots[1:], strict=True):
         faint = text.endswith("--") or text in ("no face", "not examined")
         draw.put_text(strip, text, (x, y), caption.size, draw.PALE if faint else draw.INK)

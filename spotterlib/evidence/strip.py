@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Strip:
-    """The strip below a picture of one size: what stands still on it, and where the rest is written."""
+    """The strip below a picture of one size: what stands still on it, and where the rest is written; timeline: the
+    height in px of the curve at its lower edge."""
 
     shape: tuple[int, int]
     size: int
@@ -28,7 +29,10 @@ class Strip:
 
 
 def lay_out_strip(report: ScanReport, shape: tuple[int, int]) -> Strip:
-    """Lay out the strip: every field keeps its place from frame to frame; a narrow picture breaks the row."""
+    """Lay out the strip: every field keeps its place from frame to frame; a narrow picture breaks the row.
+
+    The curve of the scores comes last, for a player lays its controls over the lowest part of a video.
+    """
     height, width = shape
     last = max(len(report.times) - 1, 0)
     end = draw.end_of(report.times)
@@ -60,15 +64,15 @@ def lay_out_strip(report: ScanReport, shape: tuple[int, int]) -> Strip:
     tall = timeline + pad + (row + 1) * line + len(told) * below + pad // 2
     strip = np.empty((tall + (height + tall) % 2, width, 3), np.uint8)
     strip[:] = draw.SOOT
-    strip[:timeline] = draw.draw_timeline(draw.score_columns(report.times, report.frame_scores, width, end), timeline)
-    draw.put_segments(strip[:timeline], report.segments, end)
-    spots = tuple((x, timeline + pad + row * line + round(1.1 * size)) for x, row in places)
+    strip[-timeline:] = draw.draw_timeline(draw.score_columns(report.times, report.frame_scores, width, end), timeline)
+    draw.put_segments(strip[-timeline:], report.segments, end)
+    spots = tuple((x, pad // 2 + row * line + round(1.1 * size)) for x, row in places)
     x, y = spots[0]
     corner = (x + draw.text_width(widest[0], size, True) + pad // 2, y + round(0.35 * size))
     cv2.rectangle(strip, (x - pad // 2, y - round(0.95 * size)), corner, draw.VERDICTS[report.label], -1)
     draw.put_text(strip, widest[0], (x, y), size, draw.ink_on(draw.VERDICTS[report.label]), True)
     for number, words in enumerate(told):
-        base = timeline + pad + (row + 1) * line + number * below + round(0.9 * worth_size)
+        base = pad // 2 + (row + 1) * line + number * below + round(0.9 * worth_size)
         draw.put_text(strip, words, (pad, base), worth_size, draw.PALE)
     return Strip(shape, size, spots, strip, timeline)
 

@@ -14,6 +14,7 @@ from spotterlib.base import ArgumentError, VideoError, own_name
 from spotterlib.evidence import diagnostic, draw, draw_frame, write_diagnostic_video
 from spotterlib.evidence.diagnostic import evidence_at
 from spotterlib.evidence.inset import place_inset
+from spotterlib.evidence.strip import lay_out_strip
 from spotterlib.faces.windows import plan_windows
 from spotterlib.video import iterate_frames, probe_video, read_frames
 
@@ -97,7 +98,7 @@ def test_several_faces_have_boxes_of_their_own(video):
     assert (drawn[y1 - 1, x0:x1] == draw.FAKE).all(), "the deciding face in the colour of its verdict"
     assert is_yellow(drawn[y1 - 1, x1 + 2 : x1 + 58]).all(), "the other in yellow"
     assert (drawn[: image.shape[0]] == draw.REAL).all(-1).sum() > 40, "with a tag of its own verdict"
-    bar = drawn[image.shape[0]]
+    bar = drawn[len(drawn) - lay_out_strip(report, image.shape[:2]).timeline]
     assert (bar == draw.FAKE).all(-1).sum() > 100, "the segments stand above the scores"
 
 
@@ -239,7 +240,7 @@ def test_another_video_under_the_same_name(tmp_path, frames):
 
 def test_diagnostic_video_plays_in_a_browser(browser, report, tmp_path, photograph):
     made = write_diagnostic_video(report, tmp_path / "out.mp4")
-    (tmp_path / "play.html").write_text(f'<video id="v" src="{made.name}" muted></video>')
+    (tmp_path / "play.html").write_text(f'<video id="v" src="{made.name}" muted controls></video>')
     page = browser.new_page()
     page.goto((tmp_path / "play.html").as_uri())
     page.evaluate("document.getElementById('v').play()")

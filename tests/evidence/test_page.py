@@ -193,7 +193,7 @@ def test_page_at_every_width_and_in_print(browser, report, tmp_path, photograph)
     page = browser.new_context(offline=True).new_page()
     page.goto(path.as_uri())
     page.wait_for_function("pictures.flat().every((p) => p === null || p.complete)")
-    heads = "[...document.querySelectorAll('.two section:last-child tr:first-child th')].map((node) => node.offsetHeight)"
+    heads = "[...document.querySelectorAll('.two section:last-child tr:first-child th')].map((th) => th.offsetHeight)"
     for width in (390, 900, 1400):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width

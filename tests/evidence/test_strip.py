@@ -32,7 +32,12 @@ def test_every_picture_says_what_the_red_is_worth(report, monkeypatch, width, me
     said = " ".join(text for text, _, _ in lines)
     assert said == expected if width > 96 else expected.startswith(said) and said.startswith("Red is")
     for text, (x, y), size in lines:
-        assert size >= 9 and x + draw.text_width(text, size) <= width and y + size / 4 <= len(caption.strip)
+        assert (
+            size >= 9
+            and x + draw.text_width(text, size) <= width
+            and y + size / 4 <= len(caption.strip) - caption.timeline
+        )
+    assert caption.timeline >= 0.05 * 240, "the curve, over which a player's controls may lie, and no words"
     assert lines[0][1][1] > caption.spots[-1][1] and len({at for _, at, _ in lines}) == len(lines)
 
 
