@@ -63,23 +63,29 @@ def _signals() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """Where Chromium is; tests skip where there is none."""
+@pytest.fixture(scope="module")
+def chromium():
+    """Starts Chromium with such flags; the tests of a file skip where there is none."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("no Chromium here (Debian: apt-get install chromium)")
-    return program
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as play:
+        started = []
+
+        def start(*flags: str):
+            started.append(play.chromium.launch(executable_path=program, args=["--no-sandbox", *flags]))
+            return started[-1]
+
+        yield start
+        for each in started:
+            each.close()
 
 
 @pytest.fixture(scope="module")
 def browser(chromium):
-    """Chromium, one for the tests of a file."""
-    api = pytest.importorskip("playwright.sync_api")
-    with api.sync_playwright() as play:
-        started = play.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        yield started
-        started.close()
+    """Chromium without a graphics card, one for the tests of a file."""
+    return chromium("--disable-gpu")
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "page": ["export_page"],
         "scrubber": ["FrameScrubber", "examine"],
         "sheet": ["contact_sheet", "telling_frames"],
-        "words": ["LIMITS", "heat_note"],
+        "words": ["LIMITS", "heat_note", "heat_numbers"],
     },
 )

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..metrics import certainty_text, probability_text
 from ..scan import ZONES, crop_points, zone_shares
-from .heat import THRESHOLD
+from .heat import OPACITY, THRESHOLD
 
 if TYPE_CHECKING:
     from ..scan import FaceResult, ScanReport
@@ -57,6 +57,16 @@ def describe(report: ScanReport) -> str:
     return " ".join(part for part in said if part)
 
 
+NAMED, LEAST_SHARE = 2, 0.005
+"""How many zones are named for a frame, and the share of its heat from which on one is."""
+
+
+def heat_numbers() -> dict[str, float]:
+    """How heat is painted and named, JSON-ready, for whoever does the same elsewhere: opacity of full red, the share of
+    the scale under which nothing is painted, how many zones are named, and from which share of a frame's heat on."""
+    return {"opacity": OPACITY, "threshold": THRESHOLD, "named": NAMED, "least_share": LEAST_SHARE}
+
+
 def heat_words(face: Any, scale: float) -> list[str]:
     """Where the heat of each analysed frame lies: "mouth 41 %, eyes 12 %" of it, the two zones with the most of it.
 
@@ -66,8 +76,8 @@ def heat_words(face: Any, scale: float) -> list[str]:
     hottest = face.heatmaps.max((1, 2), initial=0)
     told = []
     for row, top in zip(shares, hottest, strict=True):
-        named = np.argsort(-row, kind="stable")[:2] if np.isfinite(row).all() and top >= THRESHOLD * scale else []
-        told.append(", ".join(f"{ZONES[k]} {100 * row[k]:.0f} %" for k in named if row[k] >= 0.005))
+        named = np.argsort(-row, kind="stable")[:NAMED] if np.isfinite(row).all() and top >= THRESHOLD * scale else []
+        told.append(", ".join(f"{ZONES[k]} {100 * row[k]:.0f} %" for k in named if row[k] >= LEAST_SHARE))
     return told
 
 

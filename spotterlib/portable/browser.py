@@ -16,7 +16,8 @@ from .export import export_onnx
 from .libraries import LIBRARIES, library_files
 
 PAGE = Path(__file__).with_name("page")
-SCRIPTS = ("pixels", "windows", "detect", "follow", "people", "frames", "judge", "reason", "still", "gpu", "worker")
+STEPS = ("pixels", "windows", "detect", "follow", "people", "frames", "trunk", "judge", "reason", "zones", "still")
+SCRIPTS = (*STEPS, "worker")
 """What the worker is made of, in this order, after the libraries."""
 
 
@@ -37,10 +38,11 @@ def write_page(
         about = read_json(graphs / ABOUT)
         carried = {name: (graphs / name).read_bytes() for name in sorted(about["files"])}
     libraries = library_files(output_path(cache))
-    carried |= {name: libraries[name] for name in ("wasm", "glue", "gpu_runtime", "gpu_glue", "gpu_wasm")}
+    carried |= {name: libraries[name] for name in ("wasm", "glue", "card_wasm", "card_glue")}
     scripts = [(PAGE / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
     worker = [libraries[name].decode("utf-8") for name in ("runtime", "demuxer")]
     carried["worker"] = "\n;\n".join([*worker, *scripts]).encode("utf-8")
+    carried["card"] = libraries["card_runtime"] + b"\n;\n" + (PAGE / "card.js").read_bytes()
     card = about["card"]
     about |= {"version": versions().get("spotterlib", "unknown"), "most_roll": roll_of(card)}
     about |= {"looks_for": looks_for_of(card), "record": record_of(card)}

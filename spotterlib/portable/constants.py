@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from ..evidence import heat_numbers
 from ..faces import face_numbers
-from ..scan import pose_numbers
+from ..scan import pose_numbers, zone_numbers
 
-GPU_APART = 1e-3
-"""By how much a frame's P(fake) may differ on a reader's graphics card before a page uses the processor instead."""
+APART = 1e-3
+"""By how much a probability may differ on a graphics card for it to be used: as much as graphs differ from torch."""
+
+LONGEST = 20
+"""s that the page waits for a graphics card."""
 
 
 def app_constants() -> dict[str, object]:
-    """JSON-ready: what `spotterlib.faces.face_numbers` says, under `pose` what `spotterlib.scan.pose_numbers` does, and
-    under `graphics_card` what a page needs to know before it trusts one.
+    """JSON-ready: what `spotterlib.faces.face_numbers` says; `pose`, `zones` and `heat`: what `pose_numbers` and
+    `zone_numbers` of `spotterlib.scan` and `heat_numbers` of `spotterlib.evidence` do; `graphics`: when a graphics card
+    is used, `apart` (a probability) and `longest` (s).
 
     Several windows or faces are joined by the mean of their odds p / (1 − p) (`spotterlib.combine_odds`).
     """
-    return {**face_numbers(), "pose": pose_numbers(), "graphics_card": {"most_apart": GPU_APART}}
+    own = {"pose": pose_numbers(), "zones": zone_numbers(), "heat": heat_numbers()}
+    return {**face_numbers(), **own, "graphics": {"apart": APART, "longest": LONGEST}}

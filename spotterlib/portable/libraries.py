@@ -43,9 +43,9 @@ LIBRARIES = (
             "runtime": "dist/ort.wasm.min.js",
             "glue": "dist/ort-wasm-simd-threaded.mjs",
             "wasm": "dist/ort-wasm-simd-threaded.wasm",
-            "gpu_runtime": "dist/ort.webgpu.min.js",
-            "gpu_glue": "dist/ort-wasm-simd-threaded.asyncify.mjs",
-            "gpu_wasm": "dist/ort-wasm-simd-threaded.asyncify.wasm",
+            "card_runtime": "dist/ort.webgpu.min.js",
+            "card_glue": "dist/ort-wasm-simd-threaded.asyncify.mjs",
+            "card_wasm": "dist/ort-wasm-simd-threaded.asyncify.wasm",
         },
     ),
     Library(
@@ -56,7 +56,8 @@ LIBRARIES = (
         {"demuxer": "dist/bundles/mediabunny.min.cjs"},
     ),
 )
-"""What runs the graphs (WebAssembly), and what takes a video file apart into what the browser decodes."""
+"""What runs the graphs (WebAssembly; WebGPU where there is a graphics card), and what takes a video file apart into
+what the browser decodes."""
 
 
 def library_files(cache: Path) -> dict[str, bytes]:

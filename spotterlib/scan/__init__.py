@@ -19,6 +19,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "turned": ["pose_numbers"],
         "usable": ["windows_of"],
         "videos": ["FACES", "scan_video", "score_faces"],
-        "zones": ["ZONES", "ZONE_GRID", "crop_points", "zone_map", "zone_shares"],
+        "zones": ["ZONES", "ZONE_GRID", "crop_points", "zone_map", "zone_numbers", "zone_shares"],
     },
 )

@@ -12,11 +12,30 @@ ZONE_GRID = 56
 """Cells of a crop's side at which heat and zones are compared: 8 for each of the 7 × 7 of a heatmap."""
 
 
+OVAL = {"middle": 0.4, "beside": 0.95, "above": 1.25, "below": 1.3}
+"""The face: half an ellipse above its middle and half of another below, with their half axes. Measured from between the
+eyes, in distances from there to between the corners of the mouth: down the face, and to its side."""
+
+PARTS = (
+    ("forehead", -1.0, -0.35, 1.0),
+    ("eyes", -0.35, 0.3, 1.0),
+    ("nose", 0.3, 0.75, 0.35),
+    ("mouth", 0.75, 1.3, 0.65),
+    ("chin", 1.3, 2.0, 1.0),
+)
+"""The zones within the face, measured as `OVAL`: from where to where down it, and how far to its side. The rest of it
+are cheeks."""
+
+
+def zone_numbers() -> dict[str, object]:
+    """The constants of this file, JSON-ready, for whoever does the same elsewhere."""
+    return {"names": list(ZONES), "grid": ZONE_GRID, "oval": OVAL, "parts": [list(part) for part in PARTS]}
+
+
 def zone_map(points: np.ndarray, size: int = ZONE_GRID) -> np.ndarray:
     """The zone of each cell of a crop: int8 (size, size), indices of `ZONES`, -1 everywhere where points are missing.
 
-    points: float (5, 2), two eyes, nose, corners of the mouth, as shares 0 … 1 of the crop's width and height. Measured
-    from between the eyes, in distances from there to between the corners of the mouth: down the face, and to its side.
+    points: float (5, 2), two eyes, nose, corners of the mouth, as shares 0 … 1 of the crop's width and height.
     """
     points = np.asarray(points, np.float64)
     eyes, mouth = points[:2].mean(0), points[3:].mean(0)
@@ -29,13 +48,12 @@ def zone_map(points: np.ndarray, size: int = ZONE_GRID) -> np.ndarray:
     y = away @ down / length**2
     x = np.abs(away @ np.array([-down[1], down[0]])) / length**2
     zones = np.full((size, size), ZONES.index("surroundings"), np.int8)
-    face = np.hypot(x / 0.95, (y - 0.4) / np.where(y < 0.4, 1.25, 1.3)) <= 1
+    middle = OVAL["middle"]
+    high = np.where(y < middle, OVAL["above"], OVAL["below"])
+    face = np.hypot(x / OVAL["beside"], (y - middle) / high) <= 1
     zones[face] = ZONES.index("cheeks")
-    zones[face & (y < -0.35)] = ZONES.index("forehead")
-    zones[face & (y >= -0.35) & (y < 0.3)] = ZONES.index("eyes")
-    zones[face & (y >= 0.3) & (y < 0.75) & (x < 0.35)] = ZONES.index("nose")
-    zones[face & (y >= 0.75) & (y < 1.3) & (x < 0.65)] = ZONES.index("mouth")
-    zones[face & (y >= 1.3)] = ZONES.index("chin")
+    for name, top, end, side in PARTS:
+        zones[face & (y >= top) & (y < end) & (x < side)] = ZONES.index(name)
     return zones
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from spotterlib import combine_odds
+from spotterlib.evidence.words import heat_words
 from spotterlib.faces import Detections
 from spotterlib.faces.crops import crop_face, thumbnail
 from spotterlib.faces.recognise import aligned
@@ -18,6 +19,7 @@ from spotterlib.metrics import certainty_text, probability_text
 from spotterlib.model import read_checkpoint
 from spotterlib.portable import app_constants
 from spotterlib.portable.browser import PAGE
+from spotterlib.scan import zone_map, zone_shares
 from spotterlib.scan.turned import face_roll
 from spotterlib.video.look import Look
 
@@ -27,7 +29,7 @@ def call(browser):
     """Calls a function of the page's scripts by its name, with plain values."""
     page = browser.new_page()
     page.add_script_tag(content="let ABOUT = null;")
-    for name in ("pixels", "windows", "follow", "people", "judge", "reason"):
+    for name in ("pixels", "windows", "follow", "people", "judge", "reason", "zones"):
         page.add_script_tag(path=PAGE / f"{name}.js")
     about = {"constants": app_constants(), "card": read_checkpoint(None)[2]}
     page.evaluate("(about) => { ABOUT = about; }", about)
@@ -197,3 +199,34 @@ def test_numbers_are_joined_and_said_as_by_python(call):
         assert call("(p) => probabilityText(p, 'p')", p) == probability_text(p, "p")
         for label in ("REAL", "FAKE", "UNDECIDED"):
             assert call("certaintyText", label, p) == certainty_text(label, p)
+
+
+def test_heat_is_named_by_the_zones_of_python(call):
+    """Faces straight, turned, at the edge of the crop and without a point; heat in one cell, in many and in none."""
+    rng = np.random.default_rng(3)
+    upright = np.array([[0.35, 0.4], [0.65, 0.4], [0.5, 0.57], [0.38, 0.74], [0.62, 0.74]])
+    turns = np.radians(rng.uniform(-60, 60, 12))
+    matrices = np.stack([[np.cos(turns), -np.sin(turns)], [np.sin(turns), np.cos(turns)]]).transpose(2, 0, 1)
+    points = (upright - 0.5) @ matrices * rng.uniform(0.5, 1.6, (12, 1, 1)) + rng.uniform(0.3, 0.7, (12, 1, 2))
+    points = np.concatenate([points, upright[None], np.full((1, 5, 2), 0.5)])
+    heat = rng.random((14, 7, 7)) ** 6 * rng.random((14, 1, 1))
+    heat[3], heat[4], heat[5] = 0, np.eye(49)[24].reshape(7, 7), 0.1
+    shares = zone_shares(heat, points)
+    boxes = np.tile([10.0, 20.0, 210.0, 220.0], (14, 1))
+    marks = boxes[:, None, :2] + 200 * points
+    clip = type("Clip", (), {"landmarks": marks, "boxes": boxes})
+    words = heat_words(type("Face", (), {"heatmaps": heat, "clip": clip}), 1.0)
+    for row in range(14):
+        zones = call("(points) => Array.from(zoneMap(points) ?? [])", points[row].tolist())
+        assert np.array_equal(zone_map(points[row]).ravel(), zones or np.full(56**2, -1))
+        found = call("zoneShares", heat[row].tolist(), points[row].tolist())
+        assert (found is None) == bool(np.isnan(shares[row]).all())
+        assert found is None or found == pytest.approx(shares[row], abs=1e-6)
+        code = """(heat, box, points) => {
+            const face = { at: new Map([[0, { box, points }]]), heat: new Map([[0, heat]]) };
+            return [heatWords(heat, sharesOf(face, 0)), zonesOf(face)];
+        }"""
+        told, whole = call(code, heat[row].tolist(), boxes[row].tolist(), marks[row].tolist())
+        assert told == words[row] and (whole is None) == (found is None)
+        assert whole is None or [*whole.values()] == pytest.approx(sorted(shares[row], reverse=True), abs=1e-6)
+    assert len({*words}) > 6 and "" in words

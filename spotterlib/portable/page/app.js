@@ -2,8 +2,11 @@
 
 const ABOUT = JSON.parse(el("about").textContent);
 const STEPS = {
-  card: "Trying the graphics card", read: "Reading the file", faces: "Looking for faces", shots: "A cut was seen: looking for more", score: "Scoring the faces" };
-let parts = null, card = null, worker = null, begun = 0, ticking = null;
+  read: "Reading the file", faces: "Looking for faces", shots: "A cut was seen: looking for more", score: "Scoring the faces" };
+// threads share memory, which a browser allows only on a page that its server isolates
+const THREADS = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency || 1) : 1;
+const PROCESSOR = `processor, ${THREADS} ${THREADS === 1 ? "thread" : "threads"}`;
+let parts = null, worker = null, begun = 0, ticking = null;
 
 async function carried(name) {
   const text = el(`carried-${name}`).textContent;
@@ -22,16 +25,50 @@ async function prepare() {
   const graphs = {};
   for (const name of Object.keys(ABOUT.files)) graphs[name.replace(".onnx", "")] = await carried(name);
   const [wasm, glue, code] = [await carried("wasm"), await carried("glue"), await carried("worker")];
-  parts = { graphs, wasm, glue, code: URL.createObjectURL(new Blob([code], { type: "text/javascript" })) };
-  // unpacked only where the browser offers a graphics card, and no imitation of one; "#card", for tests: whatever it is
-  const adapter = await navigator.gpu?.requestAdapter().catch(() => null), forced = location.hash === "#card";
-  if (adapter && (forced || !imitated(adapter)))
-    card = { runtime: await carried("gpu_runtime"), glue: await carried("gpu_glue"), wasm: await carried("gpu_wasm"), forced };
+  parts = { graphs, wasm, glue, code: codeAddress(code) };
+  parts.card = chosenCard().catch((error) => { console.warn(`No graphics card is used: ${error.message}`); return null; });
+  parts.card.then(sayComputes);
   el("file").disabled = false;
   el("ready").textContent = "Choose a video or a picture";
 }
 
-const imitated = ({ info, isFallbackAdapter }) => info?.isFallbackAdapter || isFallbackAdapter || /swiftshader|llvmpipe|basic render/i.test(`${info?.architecture} ${info?.description}`);
+const codeAddress = (code) => URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+const sayComputes = (card) => { el("computes").textContent = `Scored here by: ${card ? "graphics card" : PROCESSOR}`; };
+
+// A worker with the detector in it.
+function started() {
+  const made = new Worker(parts.code), { graphs, wasm, glue } = parts;
+  made.postMessage({ kind: "begin", about: ABOUT, graphs, threads: THREADS, processor: PROCESSOR, wasm, glue });
+  return made;
+}
+
+// The worker that has the graphics card, where there is one that gives the same sooner: tried once. With #gpu in the address,
+// which the tests use, it is taken as it is.
+async function chosenCard() {
+  const forced = location.hash === "#gpu", longest = forced ? 3600 : ABOUT.constants.graphics.longest;
+  if (!forced && !await navigator.gpu?.requestAdapter()) return null;
+  const own = new Worker(codeAddress(await carried("card")));
+  own.postMessage({ begin: { trunk: parts.graphs.trunk, wasm: await carried("card_wasm"), glue: await carried("card_glue") } });
+  const card = { own, longest };
+  if (forced) return card;
+  const trying = started();
+  const better = await new Promise((done) => {
+    trying.onmessage = ({ data }) => done(Boolean(data.better));
+    trying.onerror = () => done(false);
+    ask(trying, { kind: "try" }, card);
+  });
+  trying.terminate();
+  if (!better) own.terminate();
+  return better ? card : null;
+}
+
+// A message to a worker, with a way to the graphics card where that is used.
+function ask(worker, message, card) {
+  if (!card) return worker.postMessage(message);
+  const { port1, port2 } = new MessageChannel();
+  card.own.postMessage({ port: port1 }, [port1]);
+  worker.postMessage({ ...message, card: { port: port2, longest: card.longest } }, [port2]);
+}
 
 function scan(file) {
   if (!parts || !file) return;
@@ -39,21 +76,23 @@ function scan(file) {
   play(false);
   for (const id of ["result", "failed"]) el(id).hidden = true;
   el("work").hidden = false;
-  worker = new Worker(parts.code);
+  const mine = worker = started();
   worker.onmessage = ({ data }) => heard(data);
   worker.onerror = (event) => failed(`The scan stopped (${event.message || "the browser ended it"}). Reload the page; if it stops again, the video may need more memory than there is.`);
-  worker.postMessage({ kind: "begin", about: ABOUT, graphs: parts.graphs, wasm: parts.wasm, glue: parts.glue, card });
-  worker.postMessage({ kind: "scan", file });
+  parts.card.then((card) => ask(mine, { kind: "scan", file }, card));
   begun = performance.now();
   ticking = setInterval(() => { el("working").textContent = `${((performance.now() - begun) / 1000).toFixed(0)} s`; }, 500);
 }
 
-function heard({ kind, step, share, works, report, said, mended }) {
+function heard({ kind, step, share, report, said, mended }) {
   if (kind === "step") {
     el("step").textContent = STEPS[step];
     el("share").value = share;
-  } else if (kind === "card") card = works ? { ...card, trusted: true } : null;  // it is tried once
-  else if (kind === "found") {
+  } else if (kind === "lost") {  // the graphics card: not asked again
+    parts.card.then((card) => card?.own.terminate());
+    parts.card = Promise.resolve(null);
+    sayComputes(null);
+  } else if (kind === "found") {
     stop();
     showReport(report, ABOUT.constants.crops.side);
   } else failed(mended ? said : `The scan failed: ${said}. Try Spotter in Python on this file.`);

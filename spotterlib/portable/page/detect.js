@@ -63,7 +63,7 @@ async function mtcnn(picture, steps) {
 async function proposals(small, scale, threshold) {
   const { width, height, data } = small, planes = new Float32Array(data.length), size = width * height;
   for (let i = 0; i < size; i++) for (let c = 0; c < 3; c++) planes[c * size + i] = data[3 * i + c];
-  const out = await run("pnet", ({ Tensor }) => ({ pictures: new Tensor("float32", planes, [1, 3, height, width]) }));
+  const out = await run("pnet", { pictures: new ort.Tensor("float32", planes, [1, 3, height, width]) });
   const [, , h, w] = out.probabilities.dims, p = out.probabilities.data, reg = out.regressions.data, n = h * w;
   const found = [], single = Math.fround(scale);
   for (let y = 0; y < h; y++)
@@ -88,7 +88,7 @@ async function refined(name, side, picture, found, threshold) {
       const cut = averaged(part(picture, x - 1, y - 1, ex - x + 1, ey - y + 1), side, side).data;
       for (let i = 0; i < size; i++) for (let c = 0; c < 3; c++) planes[(number * 3 + c) * size + i] = cut[3 * i + c];
     });
-    const out = await run(name, ({ Tensor }) => ({ pictures: new Tensor("float32", planes, [few.length, 3, side, side]) }));
+    const out = await run(name, { pictures: new ort.Tensor("float32", planes, [few.length, 3, side, side]) });
     few.forEach((one, number) => {
       const score = out.probabilities.data[2 * number + 1];
       if (!(score > Math.fround(threshold))) return;

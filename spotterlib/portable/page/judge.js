@@ -107,7 +107,7 @@ async function look(crops) {
   for (let start = 0; start < crops.length; start += 4) {
     const part = crops.slice(start, start + 4), pictures = new Uint8Array(part.length * side * side * 3);
     part.forEach((crop, k) => pictures.set(crop, k * side * side * 3));
-    const out = await run("trunk", ({ Tensor }) => ({ pictures: new Tensor("uint8", pictures, [part.length, side, side, 3]) }));
+    const out = await trunk(pictures, [part.length, side, side, 3]);
     features.push(out.features.data.slice());
     part.forEach((_, k) => {
       frames.push(out.frame_logits.data[k]);
@@ -116,6 +116,6 @@ async function look(crops) {
   }
   const width = features[0].length / Math.min(4, crops.length), all = new Float32Array(crops.length * width);
   features.reduce((at, values) => { all.set(values, at); return at + values.length; }, 0);
-  const out = await run("recurrent", ({ Tensor }) => ({ features: new Tensor("float32", all, [crops.length, width]) }));
+  const out = await run("recurrent", { features: new ort.Tensor("float32", all, [crops.length, width]) });
   return { logit: out.logit.data[0], frames, heat };
 }

@@ -42,7 +42,7 @@ async function embedded(track) {
     const face = aligned({ width: side, height: side, data: crop }, inside).data;
     for (let i = 0; i < size; i++) for (let c = 0; c < 3; c++) planes[(number * 3 + c) * size + i] = face[3 * i + c];
   });
-  const out = await run("recogniser", ({ Tensor }) => ({ pictures: new Tensor("float32", planes, [chosen.length, 3, chip, chip]) }));
+  const out = await run("recogniser", { pictures: new ort.Tensor("float32", planes, [chosen.length, 3, chip, chip]) });
   return chosen.map((_, k) => Array.from(out.points.data.subarray(128 * k, 128 * k + 128)));
 }
 

@@ -51,7 +51,7 @@ function showReport(report, side) {
     ["SHA-256 of the file", json.file.sha256 ?? "not computed: the file is too large for this browser, or the page was not opened safely"],
     ["Checkpoint", `${json.checkpoint.name}, SHA-256 ${json.checkpoint.sha256}`],
     ["Scanned", `${json.examined.at}, by ${json.made_by}`],
-    ["Took", `${(json.timings.faces + json.timings.score).toFixed(1)} s (${json.examined.computer})`],
+    ["Took", `${(json.timings.faces + json.timings.score).toFixed(1)} s`],
   ];
   el("figures").replaceChildren(...rows.map(([name, value]) => {
     const line = document.createElement("tr");
@@ -102,13 +102,14 @@ function show(number) {
   }
   const cells = one.heatmaps[row]?.flat().map((value) => Math.round(255 * Math.min(1, value)));
   if (crop && cells) {
-    paintHeat(heat, cells, 0.6, 0.15, "grid");
+    paintHeat(heat, cells, said.heat.opacity, said.heat.threshold, "grid");
     outlineHeat(heat, cells);
   }
   const score = one.frame_scores[row], found = one.confidences[row] > 0;
   const what = !found ? "the face was not found" : score === null ? "not scored" : `frame score ${said.scores[face][row]}`;
+  const heatOn = said.zones[face][row] && ` · heat on ${said.zones[face][row]}`;
   const gone = found && !crop ? " · its picture is not kept in this report" : "", red = crop && cells ? ` · red ${redShare(cells)} % of the crop` : "";
-  el("caption").textContent = `${json.still ? "" : `${one.times[row].toFixed(2)} s · frame ${one.frames[row]} · `}${what}${red}${gone}`;
+  el("caption").textContent = `${json.still ? "" : `${one.times[row].toFixed(2)} s · frame ${one.frames[row]} · `}${what}${red}${heatOn}${gone}`;
   drawScene();
   drawStrip();
 }

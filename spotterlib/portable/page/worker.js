@@ -2,54 +2,37 @@
 
 let ABOUT = null;  // spotter.json, as the package wrote it
 let GRAPHS = {};
-let ready = null;
 const sessions = {};
-const MOST_THREADS = 4;
+let PROCESSOR = "";  // the processor and its threads, in words
 const NO_HEAT = Array.from({ length: 7 }, () => new Array(7).fill(0));
 
-function session(name) {
-  return (sessions[name] ??= ort.InferenceSession.create(GRAPHS[name], { executionProviders: ["wasm"] }));
-}
-
-// What a graph gives for `feeds`, a function of the runtime whose tensors it wants.
 async function run(name, feeds) {
-  if (name === "trunk" && cardTrunk) {
-    try {
-      return await onCard(cardTrunk, feeds);
-    } catch (error) {
-      console.warn(`The graphics card stopped, and the processor goes on: ${error.message}`);
-      cardTrunk = null;
-    }
-  }
-  return (await session(name)).run(feeds(ort));
+  sessions[name] ??= ort.InferenceSession.create(GRAPHS[name], { executionProviders: ["wasm"] });
+  return (await sessions[name]).run(feeds);
 }
 
 const tell = (kind, values, moved = []) => postMessage({ kind, ...values }, moved);
 
 onmessage = async ({ data }) => {
   try {
-    if (data.kind === "begin") ready = begin(data);
-    await ready;
-    if (data.kind === "scan") tell("found", { report: await (isPicture(data.file) ? scanStill : scan)(data.file) });
+    if (data.kind === "begin") begin(data);
+    else if (data.kind === "try") tell("tried", { better: isBetter(await compared(data.card)) });
+    else if (data.kind === "scan") {
+      card = data.card;
+      tell("found", { report: await (isPicture(data.file) ? scanStill : scan)(data.file) });
+    }
   } catch (error) {
     tell("failed", { said: error.message, mended: error instanceof Unreadable, where: error.stack });
   }
 };
 
-async function begin({ about, graphs, wasm, glue, card }) {
-  [ABOUT, GRAPHS] = [about, graphs];
-  // threads share memory, which a browser allows only on a page that its server isolates
-  ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1) : 1;
+function begin({ about, graphs, threads, processor, wasm, glue }) {
+  [ABOUT, GRAPHS, PROCESSOR] = [about, graphs, processor];
+  ort.env.wasm.numThreads = threads;
   ort.env.wasm.wasmBinary = wasm;
   ort.env.wasm.wasmPaths = { mjs: URL.createObjectURL(new Blob([glue], { type: "text/javascript" })) };
   ort.env.logLevel = "error";
-  if (card) {
-    tell("step", { step: "card", share: 0 });
-    tell("card", { works: await useCard(card) });
-  }
 }
-
-const computer = () => (cardTrunk ? "graphics card and processor" : `processor, ${ort.env.wasm.numThreads} ${ort.env.wasm.numThreads > 1 ? "threads" : "thread"}`);
 
 async function scan(file) {
   const begun = performance.now();
@@ -141,7 +124,7 @@ async function reported(file, container, found, timings) {
       made_by: `Spotter ${ABOUT.version}, the page that runs in a browser`,
       video: file.name,
       file: { name: file.name, size: file.size, sha256: await sha256(file), container },
-      examined: { at: new Date().toISOString().replace(/\.\d+Z$/, "Z"), browser: navigator.userAgent, computer: computer() },
+      examined: { at: new Date().toISOString().replace(/\.\d+Z$/, "Z"), browser: navigator.userAgent },
       label, probability: p,
       confidence: p === null ? null : 100 * (label === "FAKE" ? p : label === "REAL" ? 1 - p : Math.max(p, 1 - p)),
       reason: found.reason,
@@ -151,6 +134,7 @@ async function reported(file, container, found, timings) {
         boxes: finder.rows.map((_, row) => face.at.get(row)?.box ?? [null, null, null, null]),
         confidences: finder.rows.map((_, row) => face.at.get(row)?.confidence ?? 0),
         frame_scores: finder.rows.map((_, row) => face.scores.get(row) ?? null),
+        zones: zonesOf(face),
         heatmaps: finder.rows.map((_, row) => face.heat.get(row) ?? NO_HEAT),
       })),
       segments: segmentsOf(faces, finder),
@@ -162,9 +146,10 @@ async function reported(file, container, found, timings) {
       coverage: found.coverage,
       timings,
     },
-    said: { verdict: verdictText(label, p), probability: probabilityText(p),
+    said: { verdict: verdictText(label, p), probability: probabilityText(p), heat: ABOUT.constants.heat,
       faces: faces.map((face) => verdictText(face.label, face.probability)),
-      scores: faces.map((face) => finder.rows.map((_, row) => probabilityText(face.scores.get(row) ?? null))) },
+      scores: faces.map((face) => finder.rows.map((_, row) => probabilityText(face.scores.get(row) ?? null))),
+      zones: faces.map((face) => finder.rows.map((_, row) => (face.heat.has(row) ? heatWords(face.heat.get(row), sharesOf(face, row)) : ""))) },
     crops: faces.map((face) => finder.rows.map((_, row) => face.at.get(row)?.crop ?? null)),
     scenes: finder.rows.map(({ index }) => finder.scenes.get(index) ?? null),
   };
