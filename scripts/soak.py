@@ -39,6 +39,7 @@ from makers.hard_inputs import (
     outcome_of,
     scan_over_and_over,
 )  # fmt: skip
+from makers.reported import REPORTED
 
 TABLE = ROOT / "docs" / "hard_inputs.md"
 SOAKED = ["mp4, H.264", "mkv, HEVC 8 bit", "webm, VP9", "turned by 90°", "zeros in its middle", "no face", "text.mp4"]
@@ -190,6 +191,13 @@ checkpoint: {scored} are scored, {undecided} are UNDECIDED with a reason, {error
         off = "".join(f" **Not as it should be: {text}**" for text in faults(case, outcome))
         rows.append(f"| {case.name} | {what}{off} | {' | '.join(numbers)} | {status} |")
     wrong = [f"* {case.name[:1].upper()}{case.name[1:]}: {case.wrong}." for case in CASES if case.wrong]
+    told = [f"| {what} | {right} | `{test}` |" for what, right, test in REPORTED]
+    rows += [
+        "\n## What users of like tools reported\n",
+        "| situation | here | held by, under `tests/` |",
+        "| --- | --- | --- |",
+        *told,
+    ]
     tail = "\n\n## What is still wrong\n\n" + "\n".join([*wrong, *(f"* {text}" for text in STILL_WRONG)]) + "\n"
     with atomic_path(TABLE) as temporary:
         temporary.write_text(head + "\n".join(rows).lstrip("\n") + tail, encoding="utf-8")

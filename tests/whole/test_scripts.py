@@ -203,3 +203,13 @@ def test_upscalers_are_fetched_once_and_whole(scripts, monkeypatch, tmp_path):
     assert len(asked) == 3 and "--require-hashes" in asked[0]
     for source, name in script.FILES.items():
         assert (tmp_path / f"{name}.param").read_text() == (tmp_path / f"{name}.bin").read_text() == source
+
+
+def test_every_reported_fault_has_the_test_that_its_page_names():
+    from makers.reported import REPORTED
+
+    page = (ROOT / "docs" / "hard_inputs.md").read_text(encoding="utf-8")
+    for what, right, test in REPORTED:
+        file, _, name = test.partition("::")
+        assert f"def {name}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), test
+        assert f"| {what} | {right} | `{test}` |" in page, "written by `python scripts/soak.py --table`"
