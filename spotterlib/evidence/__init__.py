@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "markup": ["data_address", "figure_text", "fill_page"],
         "page": ["export_page"],
         "scrubber": ["FrameScrubber", "examine"],
-        "sheet": ["contact_sheet", "telling_frames"],
+        "sheet": ["contact_sheet", "sheet_picture", "telling_frames"],
         "words": ["LIMITS", "heat_note", "heat_numbers"],
     },
 )

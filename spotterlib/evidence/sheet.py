@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -11,7 +12,7 @@ from ..metrics import probability_text, verdict_text
 from ..video import read_frames
 from . import draw
 from .heat import CELLS, overlay_heatmap
-from .words import heat_note
+from .words import describe, heat_note
 
 if TYPE_CHECKING:
     from ..scan import ScanReport
@@ -42,6 +43,22 @@ def contact_sheet(report: ScanReport, count: int = 8, width: int = 1280, face: i
     found = read_frames(report.video, wanted)
     pictures = [(float(report.times[index]), found[index]) for index in sorted(found)]
     return plain_sheet(pictures, width, verdict, label, "No face was found: these are plain frames of the video.")
+
+
+@dataclass(frozen=True, eq=False)
+class SheetPicture:
+    """A contact sheet as a notebook shows it, with the report in words for whoever does not see it."""
+
+    sheet: np.ndarray
+    described: str
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
+        return cv2.imencode(".png", self.sheet[..., ::-1])[1].tobytes(), {"alt": self.described}
+
+
+def sheet_picture(report: ScanReport, count: int = 8) -> SheetPicture:
+    """`contact_sheet` for a notebook, where it ends a cell."""
+    return SheetPicture(contact_sheet(report, count), describe(report))
 
 
 def telling(face: Any, scale: float = 1.0) -> np.ndarray:

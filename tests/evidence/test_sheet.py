@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers.report_factory import make_face, make_report
 
-from spotterlib.evidence import contact_sheet, draw, sheet, telling_frames
+from spotterlib.evidence import contact_sheet, draw, sheet, sheet_picture, telling_frames
+from spotterlib.evidence.words import describe
 
 
 @settings(deadline=None)
@@ -62,3 +64,10 @@ def test_contact_sheet_without_a_face(video):
     report = make_report(video, (), "UNDECIDED", "No face was found in the 24 frames looked at.")
     drawn = contact_sheet(report)
     assert (np.abs(drawn.astype(int) - (200, 170, 150)) < 12).all(-1).sum() > 500, "plain frames are shown"
+
+
+def test_a_notebook_shows_it_with_the_words_of_the_report(report):
+    png, about = sheet_picture(report, 4)._repr_png_()
+    shown = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    assert np.array_equal(shown, contact_sheet(report, 4))
+    assert about == {"alt": describe(report)} and about["alt"].startswith("Verdict FAKE with 90 % confidence.")
