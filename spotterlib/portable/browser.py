@@ -10,14 +10,16 @@ from pathlib import Path
 
 from ..base import atomic_path, output_path, read_json, versions
 from ..evidence import LIMITS, VERDICTS, fill_page, ink_on
+from ..faces import cropping
 from ..model import ABOUT, looks_for_of, record_of, roll_of
-from ..scan import CAUTION, UNCALIBRATED
+from ..scan import CAUTION, SCHEMA, UNCALIBRATED
 from .export import export_onnx
 from .libraries import LIBRARIES, library_files
 
 PAGE = Path(__file__).with_name("page")
-STEPS = ("pixels", "windows", "detect", "follow", "people", "frames", "trunk", "judge", "reason", "zones", "still")
-SCRIPTS = (*STEPS, "worker")
+FINDING = ("pixels", "windows", "detect", "follow", "people", "frames")
+JUDGING = ("trunk", "judge", "reason", "zones", "still")
+SCRIPTS = (*FINDING, *JUDGING, "hash", "worker")
 """What the worker is made of, in this order, after the libraries."""
 
 
@@ -46,6 +48,7 @@ def write_page(
     card = about["card"]
     about |= {"version": versions().get("spotterlib", "unknown"), "most_roll": roll_of(card)}
     about |= {"looks_for": looks_for_of(card), "record": record_of(card)}
+    about |= {"schema": SCHEMA, "settings": {**cropping(), "graphs": True}}
     about |= {"of_stills": {"caution": CAUTION, "uncalibrated": UNCALIBRATED}}
     target = output_path(folder) / "index.html"
     text = fill_page(

@@ -9,7 +9,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "examined": ["facts_of"],
+        "examined": ["SCHEMA", "facts_of"],
         "folders": ["scan_folder"],
         "heatmap": ["explain_clips", "grad_cam", "shown_heat"],
         "report": ["FaceResult", "ScanReport", "Segment", "verdict", "WindowResult"],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from ..video import checked_path
 from .examined import SCHEMA
 from .report import ScanReport
 from .stills import scan_image
+from .verify_page import PAGE, PAGE_TOLERANCE, masked, page_differences
 from .videos import scan_video
 
 TOLERANCE = {"probability": 0.01, "px": 0.5, "heat": 0.02}
@@ -52,7 +52,8 @@ def verify_report(
     report: a `ScanReport`, its `to_dict()`, or the path of that as JSON; checkpoint: where the one that the report
     names lies, None for the one shipped. A file that differs in one byte is another file, and is not scanned. On a
     machine like the report's (same versions, processor and device) every figure must be the same, digit by digit; on
-    another they may differ by `TOLERANCE`. Raises `DataError` for what is no report, `CheckpointError` where the
+    another they may differ by `TOLERANCE`; of a report that the page in a browser saved, by more (`page_differences`).
+    Raises `DataError` for what is no report, `CheckpointError` where the
     checkpoint or its card is not the named one, `VideoError` for a video that cannot be read.
     """
     told = _report_of(report)
@@ -68,6 +69,8 @@ def verify_report(
     detector = checkpoint if isinstance(checkpoint, Detector) else load_checkpoint(checkpoint, device)
     _check_named(told["checkpoint"], detector)
     again = _again(told, place, detector)
+    if told.get("made_by") == PAGE:
+        return _of_page(told, again, place.name)
     alike = again["examined"]["machine"] == told["examined"]["machine"]
     alike &= again["examined"]["spotter"] == told["examined"]["spotter"]
     alike &= again["examined"]["settings"] == told["examined"].get("settings")  # by graphs, digits are others
@@ -75,7 +78,6 @@ def verify_report(
     if not differences:
         return Verification(True, True, f"{place.name}: the same file, and the same figures, digit by digit.")
     beyond = differences if alike else list(_differences(told, again, TOLERANCE))
-    named = tuple(beyond[:_NAMED]) + ((f"and {len(beyond) - _NAMED} more",) if len(beyond) > _NAMED else ())
     if not beyond:
         said = (
             f"{place.name}: the same file. {len(differences)} figures differ in their last digits, within what another "
@@ -83,7 +85,30 @@ def verify_report(
         )
         return Verification(True, False, said)
     how = "on a machine like the report's" if alike else f"by more than another machine may give ({_tolerance()})"
-    return Verification(False, False, f"{place.name}: the same file, but its figures differ {how}.", named)
+    return Verification(False, False, f"{place.name}: the same file, but its figures differ {how}.", _named(beyond))
+
+
+def _of_page(told: dict[str, Any], again: dict[str, Any], name: str) -> Verification:
+    """What came of checking a report that the page wrote: never digit by digit."""
+    try:
+        differences = list(page_differences(told, again))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"The report is not of the form that the page writes ({error!r}). Restore it.") from error
+    allowed = (
+        f"{PAGE_TOLERANCE['probability']} of a probability, {PAGE_TOLERANCE['frame']} of a frame's score, boxes that "
+        f"overlap by {PAGE_TOLERANCE['iou']}"
+    )
+    if differences:
+        said = f"{name}: the same file, but its figures differ by more than a browser's may ({allowed})."
+        return Verification(False, False, said, _named(differences))
+    said = f"{name}: the same file, and its figures are Python's as far as a browser's may be: {allowed}."
+    return Verification(True, False, said)
+
+
+def _named(differences: list[str]) -> tuple[str, ...]:
+    """The first of some differences, and how many more there are."""
+    more = len(differences) - _NAMED
+    return tuple(differences[:_NAMED]) + ((f"and {more} more",) if more > 0 else ())
 
 
 def _report_of(report: ScanReport | dict | str | os.PathLike[str]) -> dict[str, Any]:
@@ -154,7 +179,7 @@ def _differences(told: Any, again: Any, allowed: dict[str, float] | None = None,
             if key not in told or key not in again:
                 yield f"{below}: only in {'the report' if key in told else 'the new scan'}"
             elif key == "reason" and allowed is not None:  # its sentences repeat the figures, which are compared above
-                if _masked(told[key]) != _masked(again[key]):
+                if masked(told[key]) != masked(again[key]):
                     yield f"{below}: {told[key]}, now {again[key]}"
             else:
                 yield from _differences(told[key], again[key], allowed, below)
@@ -165,11 +190,6 @@ def _differences(told: Any, again: Any, allowed: dict[str, float] | None = None,
             yield from _differences(one, other, allowed, f"{name}[{number}]")
     elif told != again and not _near(told, again, name, allowed):
         yield f"{name}: {told}, now {again}"
-
-
-def _masked(text: Any) -> Any:
-    """A sentence without its numbers; what is no text stays what it is."""
-    return re.sub(r"[<>]?\d[\d.,]*", "#", text) if isinstance(text, str) else text
 
 
 def _near(told: Any, again: Any, name: str, allowed: dict[str, float] | None) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import av
 import cv2
 import numpy as np
@@ -29,7 +31,7 @@ def call(browser):
     """Calls a function of the page's scripts by its name, with plain values."""
     page = browser.new_page()
     page.add_script_tag(content="let ABOUT = null;")
-    for name in ("pixels", "windows", "follow", "people", "judge", "reason", "zones"):
+    for name in ("pixels", "windows", "follow", "people", "judge", "reason", "zones", "hash"):
         page.add_script_tag(path=PAGE / f"{name}.js")
     about = {"constants": app_constants(), "card": read_checkpoint(None)[2]}
     page.evaluate("(about) => { ABOUT = about; }", about)
@@ -230,3 +232,10 @@ def test_heat_is_named_by_the_zones_of_python(call):
         assert told == words[row] and (whole is None) == (found is None)
         assert whole is None or [*whole.values()] == pytest.approx(sorted(shares[row], reverse=True), abs=1e-6)
     assert len({*words}) > 6 and "" in words
+
+
+@pytest.mark.parametrize("size", [0, 1, 55, 56, 63, 64, 65, 127, 128, 1000, 4096, 10_000])
+def test_files_are_hashed_piece_by_piece(call, size):
+    data = np.random.default_rng(size).integers(0, 256, size).astype(np.uint8).tobytes()
+    found = call("(bytes) => sha256(new Blob([Uint8Array.from(bytes)]), 128)", list(data))
+    assert found == hashlib.sha256(data).hexdigest()

@@ -76,6 +76,7 @@ function scan(file) {
   play(false);
   for (const id of ["result", "failed"]) el(id).hidden = true;
   el("work").hidden = false;
+  el("step").textContent = "Getting ready";
   const mine = worker = started();
   worker.onmessage = ({ data }) => heard(data);
   worker.onerror = (event) => failed(`The scan stopped (${event.message || "the browser ended it"}). Reload the page; if it stops again, the video may need more memory than there is.`);

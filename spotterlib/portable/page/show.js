@@ -48,9 +48,9 @@ function showReport(report, side) {
     ["Faces judged", String(json.faces.filter(({ probability }) => probability !== null).length)],
     [`Share of the ${json.still ? "picture" : "video"} looked at`, `${Math.round(100 * json.coverage)} %`],
     [json.still ? "Picture" : "Video", hd],
-    ["SHA-256 of the file", json.file.sha256 ?? "not computed: the file is too large for this browser, or the page was not opened safely"],
+    ["SHA-256 of the file", json.file.sha256],
     ["Checkpoint", `${json.checkpoint.name}, SHA-256 ${json.checkpoint.sha256}`],
-    ["Scanned", `${json.examined.at}, by ${json.made_by}`],
+    ["Scanned", `${json.examined.at}, by Spotter ${json.examined.spotter}, the page that runs in a browser, on ${json.examined.machine.device}`],
     ["Took", `${(json.timings.faces + json.timings.score).toFixed(1)} s`],
   ];
   el("figures").replaceChildren(...rows.map(([name, value]) => {

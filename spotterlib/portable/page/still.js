@@ -43,7 +43,7 @@ async function scanStill(file) {
   const known = faces.flatMap(({ probability }) => (probability === null ? [] : [probability]));
   const probability = known.length ? combined(known) : null, { thresholds } = forStills();
   const { width, height } = picture, codec = (file.type.split("/")[1] ?? "picture").toLowerCase();
-  const whole = { faces, turn, probability, thresholds, label: verdictOf(probability, thresholds), still: true, coverage: 1,
+  const whole = { faces, turn, probability, thresholds, label: verdictOf(probability, thresholds), still: true, times: [0], coverage: 1,
     finder: { rows: [{ index: 0, time: 0, window: 0 }], scenes: new Map([[0, await sceneOf(picture)]]) },
     info: { width, height, fps: 1, frames: 1, duration: 0, codec, has_audio: false } };
   whole.reason = stillReason(whole);

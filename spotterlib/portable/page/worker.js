@@ -110,21 +110,17 @@ function imageOf(rgb, width, height) {
   return new ImageData(data, width, height);
 }
 
-async function sha256(file) {
-  if (file.size > 2 ** 30 || !globalThis.crypto?.subtle) return null;  // a browser hashes only what fits into the memory
-  const digest = await crypto.subtle.digest("SHA-256", await file.arrayBuffer());
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
 // What the page shows, and what it saves: plain values, crops and scenes beside them.
 async function reported(file, container, found, timings) {
   const { faces, finder, probability: p, label, thresholds = ABOUT.card.thresholds } = found;
   return {
     json: {
-      made_by: `Spotter ${ABOUT.version}, the page that runs in a browser`,
+      schema: ABOUT.schema,
+      made_by: "page",
       video: file.name,
       file: { name: file.name, size: file.size, sha256: await sha256(file), container },
-      examined: { at: new Date().toISOString().replace(/\.\d+Z$/, "Z"), browser: navigator.userAgent },
+      examined: { at: new Date().toISOString().replace(/\.\d+Z$/, "Z"), spotter: ABOUT.version,
+        machine: { browser: navigator.userAgent, device: card ? "graphics card" : PROCESSOR }, settings: ABOUT.settings },
       label, probability: p,
       confidence: p === null ? null : 100 * (label === "FAKE" ? p : label === "REAL" ? 1 - p : Math.max(p, 1 - p)),
       reason: found.reason,
@@ -132,14 +128,16 @@ async function reported(file, container, found, timings) {
         label: face.label, probability: face.probability, reason: face.reason, windows: face.windows,
         frames: finder.rows.map(({ index }) => index), times: finder.rows.map(({ time }) => time),
         boxes: finder.rows.map((_, row) => face.at.get(row)?.box ?? [null, null, null, null]),
+        sizes: null,
         confidences: finder.rows.map((_, row) => face.at.get(row)?.confidence ?? 0),
         frame_scores: finder.rows.map((_, row) => face.scores.get(row) ?? null),
         zones: zonesOf(face),
         heatmaps: finder.rows.map((_, row) => face.heat.get(row) ?? NO_HEAT),
       })),
       segments: segmentsOf(faces, finder),
+      times: found.times,
       heatmap_scale: 1,
-      info: found.info,
+      info: { path: file.name, ...found.info },
       still: Boolean(found.still),
       checkpoint: { name: ABOUT.name, sha256: ABOUT.card.sha256, card_sha256: ABOUT.card_sha256,
         t_low: thresholds.t_low, t_high: thresholds.t_high },
