@@ -20,6 +20,7 @@ from spotterlib.base import read_json
 from spotterlib.faces import load_cache_table
 from spotterlib.fakes import sample_clip
 from spotterlib.notebook import list_notebooks, read_records, run_notebook
+from spotterlib.scan import score_cache
 
 PEOPLE = ("p01", "p03", "p05", "p07", "p09", "p11")
 SMALL = {"epochs": 1, "frames": 4, "batch": 2}
@@ -80,7 +81,8 @@ def test_00_1_a_clip_of_ones_own(ran, phone, tmp_path):
     found, _ = ran("00", video=str(phone / "p01.mp4"), out=str(tmp_path))
     assert found["scan"]["video"].startswith("p01") and found["scan"]["verified"]
     report = scan_video(phone / "p03.mp4")  # the one that is known to be real
-    assert {report.label, found["scan"]["label"]} <= {"REAL", "UNDECIDED", "FAKE"}
+    assert report.video.endswith("p03.mp4") and report.probability is not None, "there is something to compare with"
+    assert found["scan"]["probability"] != report.probability
 
 
 def test_00_2_the_seconds_one_doubts(ran, phone, tmp_path):
@@ -148,6 +150,8 @@ def test_02_2_more_windows(ran, mine, tmp_path):
     shutil.copytree(work, tmp_path / "work")
     found, _ = ran("02", work=str(tmp_path / "work"), max_windows=8)
     assert found["cache"]["found"] > 0.9
+    settings = [read_json(file)["max_windows"] for file in (tmp_path / "work" / "cache").glob("faces-*/settings.json")]
+    assert 8 in settings, "cached anew, by windows more"
 
 
 def test_02_3_a_photograph_called_mp4(ran, phone, tmp_path):
@@ -238,8 +242,10 @@ def test_04_3_another_data_set(ran, mine, phone, tmp_path):
 def test_05_1_one_of_the_worst_mistakes(ran, mine, tmp_path):
     data, work = mine
     table = load_cache_table(work / "cache")
-    found, _ = ran("05", video=str(data / table["path"].iloc[0]), out=str(tmp_path))
-    assert found["inspect"]["label"] in ("REAL", "UNDECIDED", "FAKE") and found["inspect"]["other"] == ""
+    scored = score_cache(load_checkpoint(), table)
+    worst = scored.loc[(scored["probability"] - scored["label"]).abs().idxmax()]
+    found, _ = ran("05", video=str(data / worst["path"]), out=str(tmp_path))
+    assert found["inspect"]["label"] == worst["verdict"] and found["inspect"]["other"] == ""
 
 
 def test_05_2_examined_in_one_line(phone):
