@@ -19,7 +19,7 @@ _PIECE = 1 << 20  # bytes read at a time
 _PACKET = 1 << 18  # bytes of the longest XMP packet that is looked at
 _PACKETS = 8  # of them in a file
 _TEXT = 200  # characters of a text of others
-_BEGIN, _END = b"<x:xmpmeta", b"</x:xmpmeta>"
+_BEGIN, _END = b"<rdf:RDF", b"</rdf:RDF>"  # what every XMP packet has inside, whatever is round it
 _SOURCE = re.compile(
     r"""DigitalSourceType\b[^<>]*?(?:=\s*["']([^"'<>]+)["']|rdf:resource\s*=\s*["']([^"'<>]+)["'])"""
     r"""|DigitalSourceType\s*>\s*([^<>]+?)\s*<""",
@@ -66,12 +66,14 @@ def file_facts(path: str | os.PathLike[str], picture: bool = False) -> FileFacts
     """The facts of a video file, or of a picture file. Raises `VideoError` when it cannot be read."""
     place = Path(path)
     about = _picture_facts(place) if picture else _video_facts(place)
+    inside = about.pop("xmp", b"")
     try:
         size, digest, packets = _read_whole(place)
         edits = () if picture else edit_lists(place)
     except OSError as error:
         raise VideoError(f"{place} cannot be read to its end ({error.strerror}). May you read it?") from error
-    return FileFacts(place.name, size, digest, edit_lists=edits, source_types=_source_types(packets), **about)
+    types = _source_types([*packets, inside])
+    return FileFacts(place.name, size, digest, edit_lists=edits, source_types=types, **about)
 
 
 def _video_facts(place: Path) -> dict[str, Any]:
@@ -106,8 +108,10 @@ def _picture_facts(place: Path) -> dict[str, Any]:
     """Of a picture that was opened before: its EXIF tells who wrote it, when, and how it is held."""
     with Image.open(place) as picture:
         exif = picture.getexif()
+        xmp = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp") or b""  # PNG may have it compressed
         turn = {3: 180, 6: 270, 8: 90}.get(exif.get(274), 0)  # EXIF's orientations, as degrees to the left
         return {
+            "xmp": xmp.encode() if isinstance(xmp, str) else xmp,
             "container": str(picture.format),
             "bit_rate": None,
             "streams": (StreamFacts("picture", str(picture.format).lower(), None, None, turn),),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from makers.report_factory import make_video
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from spotterlib.base import VideoError
 from spotterlib.provenance import boxes, facts, file_facts
@@ -86,10 +87,22 @@ def test_the_source_type_of_xmp_is_told(video, tmp_path, monkeypatch):
     assert facts._source_types([resource]) == ("urn:x",)
 
 
+def test_the_source_type_of_a_picture_is_told_where_its_xmp_is_compressed_or_bare(tmp_path):
+    packet = XMP.format("trainedAlgorithmicMedia")
+    bare = packet.partition(">")[2].rpartition("<")[0]  # XMP may come without its outermost element
+    kept = PngInfo()
+    kept.add_itxt("XML:com.adobe.xmp", packet, zip=True)
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.png", pnginfo=kept)
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.jpg", xmp=bare.encode())
+    for name in ("a.png", "a.jpg"):
+        (told,) = file_facts(tmp_path / name, picture=True).source_types
+        assert told.endswith("/trainedAlgorithmicMedia"), name
+
+
 def test_a_thousand_beginnings_lead_nowhere(tmp_path):
-    (tmp_path / "x").write_bytes(b"<x:xmpmeta" * 300_000 + b"</x:xmpmeta>")
+    (tmp_path / "x").write_bytes(b"<rdf:RDF" * 300_000 + b"</rdf:RDF>")
     size, _, packets = facts._read_whole(tmp_path / "x")
-    assert size == 3_000_012 and packets == [b"<x:xmpmeta"]
+    assert size == 2_400_010 and packets == [b"<rdf:RDF"]
 
 
 def test_the_facts_of_a_picture(tmp_path):
