@@ -1,11 +1,12 @@
 """The page that scans in a browser beside Python: probabilities, verdicts, boxes and times, clip by clip.
 
     python benchmarks/measure_page.py FOLDER [FOLDER …]          (data/samples after `make demo`; needs chromium)
+    python benchmarks/measure_page.py --long                     (12 s and ten minutes of 720p, made in runs/page/clips)
 
 Writes the page, opens it in Chromium from disk with the network off, scans the videos in the folders with it and with
 `scan_video` by the same graphs, and prints a row a video. What Chromium cannot decode (MPEG-1, HEVC) is turned into
 H.264 first, and both scan what came out. Times are processor seconds (Linux): Python's of a loaded detector, the page's
-with the start of its worker.
+with the start of its worker; memory is that of all the browser's processes at its peak, what they share counted once.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import contextlib
 import json
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from clips import make_clip, repeat_clip
 
 from spotterlib import Detector, export_onnx, scan_video
 from spotterlib.base import NotReadyError, command_line, find_input, output_path, run_main
@@ -29,17 +32,34 @@ from spotterlib.video import is_video, iterate_frames, probe_video, write_video
 DECODED = ("h264", "vp8", "vp9", "av1", "libdav1d", "libvpx-vp9")
 """Codecs, as FFmpeg names them, that Debian's Chromium decodes."""
 
-COLUMNS = "{:<34}{:<11}{:<11}{:>8}{:>8}{:>9}{:>7}{:>9}{:>8}{:>8}"
-HEAD = ("video", "Python", "page", "p", "|Δp|", "|Δframe|", "IoU", "|Δbox| px", "Python s", "page s")
+COLUMNS = "{:<34}{:<11}{:<11}{:>8}{:>8}{:>9}{:>7}{:>11}{:>10}{:>8}{:>8}{:>9}"
+HEAD = (
+    "video",
+    "Python",
+    "page",
+    "p",
+    "|Δp|",
+    "|Δframe|",
+    "IoU",
+    "|Δbox| px",
+    "Python s",
+    "page s",
+    "wait s",
+    "page MB",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = command_line(__doc__, "checkpoint", out="runs/page")
-    parser.add_argument("folders", nargs="+", help="folders of videos, or videos")
+    parser.add_argument("folders", nargs="*", help="folders of videos, or videos")
+    parser.add_argument("--long", action="store_true", help="scan 12 s and ten minutes of 720p, too")
     parser.add_argument("--every", type=int, default=1, help="take one video of so many")
     options = parser.parse_args(arguments)
     out = output_path(options.out)
     videos = [video for folder in options.folders for video in videos_of(find_input(folder))][:: options.every]
+    videos += long_clips(out / "clips") if options.long else []
+    if not videos:
+        parser.error("name a folder, or --long")
     page = write_page(out, options.checkpoint)
     detector = Detector.from_onnx(export_onnx(options.checkpoint, out / "graphs"))
     rows = []
@@ -47,19 +67,69 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with opened(page) as scan:
         for video in videos:
             path = playable(video, out / "converted")
-            begun = children_seconds()
-            ours = scan(path)
+            begun, waited = children_seconds(), time.perf_counter()
+            with peak_memory() as most:
+                ours = scan(path)
+            waited = time.perf_counter() - waited
             page_took, begun = children_seconds() - begun, time.process_time()
             theirs = scan_video(path, detector).to_dict()
             rows.append(compared(ours, theirs))
-            times = (f"{time.process_time() - begun:.1f}", f"{page_took:.1f}")
+            times = (
+                f"{time.process_time() - begun:.1f}",
+                f"{page_took:.1f}",
+                f"{waited:.1f}",
+                f"{max(most) / 1e6:.0f}",
+            )
             print(COLUMNS.format(video.stem[-33:], *told(rows[-1]), *times), flush=True)
     print(summary(rows))
     print(f"The page has {page.stat().st_size / 1e6:.1f} MB.")
 
 
+def long_clips(folder: Path) -> list[Path]:
+    """12 s of a person who talks, 720p, and the same so often that it lasts ten minutes, without a cut."""
+    short, long = folder / "720p 12 s.mp4", folder / "720p ten minutes.mp4"
+    if not long.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        repeat_clip(make_clip(short, (1280, 720), 12.0, loop=True), long, 50)
+    return [short, long]
+
+
+@contextlib.contextmanager
+def peak_memory() -> Iterator[list[int]]:
+    """Looks twice a second at the memory of the browser that this process began: a list of bytes, that grows."""
+    seen, ended = [0], threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.5):
+            seen.append(sum(memory_of(pid) for pid in children()[0]))
+
+    watching = threading.Thread(target=look, daemon=True)
+    watching.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        watching.join()
+
+
+def memory_of(pid: int) -> int:
+    """The memory of a process of Chromium, and its share of what it shares with others; 0 of another (Linux)."""
+    with contextlib.suppress(OSError):
+        place = Path(f"/proc/{pid}")
+        if "chrom" in (place / "exe").readlink().name:
+            lines = (place / "smaps_rollup").read_text().splitlines()
+            return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return 0
+
+
 def children_seconds() -> float:
     """Processor seconds of the processes that this one began, and of theirs, as far as they still run."""
+    mine, took = children()
+    return sum(took.get(pid, 0) for pid in mine) / os.sysconf("SC_CLK_TCK")
+
+
+def children() -> tuple[set[int], dict[int, int]]:
+    """The processes that this one began, and theirs; and the ticks that each process of the machine has computed."""
     parents, took = {}, {}
     for place in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -70,7 +140,7 @@ def children_seconds() -> float:
     while grown:
         found = {pid for pid, parent in parents.items() if parent in mine} - mine
         mine, grown = mine | found, bool(found)
-    return sum(took.get(pid, 0) for pid in mine - {os.getpid()}) / os.sysconf("SC_CLK_TCK")
+    return mine - {os.getpid()}, took
 
 
 def videos_of(place: Path) -> list[Path]:

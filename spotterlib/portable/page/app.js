@@ -130,8 +130,9 @@ async function reportPage() {
     const order = scores.map((_, k) => k).sort((a, b) => (scores[b] ?? -1) - (scores[a] ?? -1) || a - b);
     return new Set(order.slice(0, budget));
   });
-  const faces = crops.map((line, number) => line.map((crop, k) =>
-    (crop && kept[number].has(k) ? pictureCanvas(crop, side).toDataURL("image/jpeg", 0.9) : null)));
+  const drawn = async (crop) => (await pictureCanvas(crop, side)).toDataURL("image/jpeg", 0.9);
+  const faces = await Promise.all(crops.map((line, number) => Promise.all(line.map((crop, k) =>
+    (crop && kept[number].has(k) ? drawn(crop) : null)))));
   const wholes = await Promise.all(scenes.map((blob, k) => (blob && kept.some((rows) => rows.has(k)) ? addressOf(blob) : null)));
   const page = document.documentElement.cloneNode(true), find = (selector) => page.querySelectorAll(selector);
   for (const node of find("#choose, #work, #failed, #about, #app, #less, header, noscript, [id^=carried-], .saves")) node.remove();

@@ -138,7 +138,7 @@ class Finder {
     this.whole = null;
     this.rows = [];  // of every grid frame: index, time, window
     this.linker = new Linker();
-    this.seen = [];  // of each track a Map: row → {box (square), points, confidence, crop}
+    this.seen = [];  // of each track a Map: row → {box (square), points, confidence, crop (a Blob of its bytes)}
     this.scenes = new Map();
   }
 
@@ -169,7 +169,7 @@ class Finder {
       const boxes = smoothed(rows.map((row) => cropBox(track.get(row).box)), rows.map((row) => linker.times[row]));
       rows.forEach((row, k) => {
         const box = boxes[k].map(Math.fround), { points, confidence } = track.get(row);
-        const crop = cropped(this.held[row - first].picture, box, how.crops.side, how.crops.padding).data;
+        const crop = new Blob([cropped(this.held[row - first].picture, box, how.crops.side, how.crops.padding).data]);
         this.seen[number].set(row, { box, points, confidence, crop });
       });
     });

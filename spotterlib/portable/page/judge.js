@@ -60,7 +60,8 @@ async function lying(face) {
   const how = ABOUT.constants.pose, seen = face.rows.map((row) => face.at.get(row)), side = ABOUT.constants.crops.side;
   const mean = seen.reduce((sum, { confidence }) => sum + confidence, 0) / seen.length;
   if (mean >= how.doubtful && median(seen.map(({ points }) => rollOf(points))) <= how.leaning) return 0;
-  return uprightAfter(few(seen.length).map((k) => ({ width: side, height: side, data: seen[k].crop })));
+  const pictures = few(seen.length).map(async (k) => ({ width: side, height: side, data: await bytesOf(seen[k].crop) }));
+  return uprightAfter(await Promise.all(pictures));
 }
 
 // One face of the finder, scored window by window.
@@ -106,7 +107,7 @@ async function look(crops) {
   const side = ABOUT.constants.crops.side, features = [], frames = [], heat = [];
   for (let start = 0; start < crops.length; start += 4) {
     const part = crops.slice(start, start + 4), pictures = new Uint8Array(part.length * side * side * 3);
-    part.forEach((crop, k) => pictures.set(crop, k * side * side * 3));
+    for (const [k, crop] of part.entries()) pictures.set(await bytesOf(crop), k * side * side * 3);
     const out = await trunk(pictures, [part.length, side, side, 3]);
     features.push(out.features.data.slice());
     part.forEach((_, k) => {

@@ -36,12 +36,12 @@ async function embedded(track) {
   const surer = order.slice(0, Math.max(most, Math.floor(order.length / 2))).sort((a, b) => a - b);
   const chosen = [...new Set(spread(most, 0, surer.length - 1).map(rounded))].map((k) => track.get(surer[k]));
   const size = chip * chip, planes = new Float32Array(chosen.length * 3 * size);
-  chosen.forEach(({ box, points, crop }, number) => {
+  for (const [number, { box, points, crop }] of chosen.entries()) {
     const scale = side / Math.max(box[2] - box[0], 1e-6);
     const inside = points.map(([x, y]) => [(x - box[0]) * scale, (y - box[1]) * scale]);
-    const face = aligned({ width: side, height: side, data: crop }, inside).data;
+    const face = aligned({ width: side, height: side, data: await bytesOf(crop) }, inside).data;
     for (let i = 0; i < size; i++) for (let c = 0; c < 3; c++) planes[(number * 3 + c) * size + i] = face[3 * i + c];
-  });
+  }
   const out = await run("recogniser", { pictures: new ort.Tensor("float32", planes, [chosen.length, 3, chip, chip]) });
   return chosen.map((_, k) => Array.from(out.points.data.subarray(128 * k, 128 * k + 128)));
 }

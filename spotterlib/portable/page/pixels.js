@@ -96,6 +96,9 @@ function stretched({ width: from, height, data }, w, h) {
   return { width: w, height: h, data: out };
 }
 
+// A crop waits as a Blob, which a browser keeps beside the script's memory, on disk if need be.
+const bytesOf = async (blob) => new Uint8ClampedArray(await blob.arrayBuffer());
+
 // Python's round: halves to the even neighbour.
 function rounded(value) {
   const low = Math.floor(value), rest = value - low;

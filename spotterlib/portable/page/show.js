@@ -17,16 +17,16 @@ function scoreColor(p) {
   return rgb(middle.map((value, k) => Math.round(value + share * (end[k] - value))));
 }
 
-// A crop as a canvas: plain bytes of RGB, or, in a saved report, a picture.
-function pictureCanvas(crop, side) {
+// A crop as a canvas, from a Blob of bytes of RGB, or, in a saved report, from a picture.
+async function pictureCanvas(crop, side) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = side;
   if (crop instanceof Image) {
     canvas.getContext("2d").drawImage(crop, 0, 0, side, side);
     return canvas;
   }
-  const data = new Uint8ClampedArray(side * side * 4).fill(255);
-  for (let i = 0, o = 0; i < crop.length; i += 3, o += 4) { data[o] = crop[i]; data[o + 1] = crop[i + 1]; data[o + 2] = crop[i + 2]; }
+  const data = new Uint8ClampedArray(side * side * 4).fill(255), rgb = new Uint8Array(await crop.arrayBuffer());
+  for (let i = 0, o = 0; i < rgb.length; i += 3, o += 4) { data[o] = rgb[i]; data[o + 1] = rgb[i + 1]; data[o + 2] = rgb[i + 2]; }
   canvas.getContext("2d").putImageData(new ImageData(data, side, side), 0, 0);
   return canvas;
 }
@@ -77,7 +77,8 @@ function showPeople() {
     plate(tag, one.label, said.faces[number]);
     words.append(`${number + 1} `, tag);
     const crop = crops[number][sharpest] ?? crops[number].find(Boolean);
-    label.append(input, crop ? pictureCanvas(crop, shown.side) : "", words);
+    label.append(input, words);
+    if (crop) pictureCanvas(crop, shown.side).then((canvas) => words.before(canvas));
     el("people").append(label);
   });
 }
@@ -93,25 +94,30 @@ function choose(number) {
 
 function show(number) {
   row = number;
-  const { json, crops, side, said } = shown, one = json.faces[face], crop = crops[face][row];
+  const { json, crops, said } = shown, one = json.faces[face], crop = crops[face][row];
   el("slider").value = String(row);
-  const plain = el("plain").getContext("2d"), heat = el("heat").getContext("2d");
-  for (const context of [plain, heat]) {
-    context.clearRect(0, 0, 448, 448);
-    if (crop) context.drawImage(pictureCanvas(crop, side), 0, 0, 448, 448);
-  }
   const cells = one.heatmaps[row]?.flat().map((value) => Math.round(255 * Math.min(1, value)));
-  if (crop && cells) {
-    paintHeat(heat, cells, said.heat.opacity, said.heat.threshold, "grid");
-    outlineHeat(heat, cells);
-  }
   const score = one.frame_scores[row], found = one.confidences[row] > 0;
   const what = !found ? "the face was not found" : score === null ? "not scored" : `frame score ${said.scores[face][row]}`;
   const heatOn = said.zones[face][row] && ` · heat on ${said.zones[face][row]}`;
   const gone = found && !crop ? " · its picture is not kept in this report" : "", red = crop && cells ? ` · red ${redShare(cells)} % of the crop` : "";
   el("caption").textContent = `${json.still ? "" : `${one.times[row].toFixed(2)} s · frame ${one.frames[row]} · `}${what}${red}${heatOn}${gone}`;
+  drawFace(crop, cells);
   drawScene();
   drawStrip();
+}
+
+async function drawFace(crop, cells) {
+  const { side, said } = shown, at = row, chosen = face, canvas = crop && await pictureCanvas(crop, side);
+  if (at !== row || chosen !== face) return;
+  const plain = el("plain").getContext("2d"), heat = el("heat").getContext("2d");
+  for (const context of [plain, heat]) {
+    context.clearRect(0, 0, 448, 448);
+    if (crop) context.drawImage(canvas, 0, 0, 448, 448);
+  }
+  if (!crop || !cells) return;
+  paintHeat(heat, cells, said.heat.opacity, said.heat.threshold, "grid");
+  outlineHeat(heat, cells);
 }
 
 // Percent of a crop's 22 × 22 cells from half of full red on: those that are outlined.

@@ -52,7 +52,7 @@ async function scanStill(file) {
 
 async function scoredStill(picture, found, number) {
   const how = ABOUT.constants.crops, box = cropBox(found.boxes[number]).map(Math.fround), points = found.points[number];
-  const crop = cropped(picture, box, how.side, how.padding).data;
+  const crop = new Blob([cropped(picture, box, how.side, how.padding).data]);
   const face = { at: new Map([[0, { box, points, confidence: found.confidences[number], crop }]]), rows: [0], side: box[2] - box[0],
     scores: new Map(), heat: new Map(), windows: [], probability: null, label: "UNDECIDED" };
   face.reason = await unscoredStill(face);

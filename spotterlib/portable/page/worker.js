@@ -11,7 +11,7 @@ async function run(name, feeds) {
   return (await sessions[name]).run(feeds);
 }
 
-const tell = (kind, values, moved = []) => postMessage({ kind, ...values }, moved);
+const tell = (kind, values) => postMessage({ kind, ...values });
 
 onmessage = async ({ data }) => {
   try {
