@@ -10,7 +10,7 @@ APART = 1e-3
 """By how much a probability may differ on a graphics card for it to be used: as much as graphs differ from torch."""
 
 LONGEST = 20
-"""s that the page waits for a graphics card."""
+"""s within which a graphics card must have been tried, and that the page waits for one of its answers."""
 
 
 def app_constants() -> dict[str, object]:

@@ -55,6 +55,7 @@ async function chosenCard() {
   const better = await new Promise((done) => {
     trying.onmessage = ({ data }) => done(Boolean(data.better));
     trying.onerror = () => done(false);
+    setTimeout(() => done(false), 1000 * longest);
     ask(trying, { kind: "try" }, card);
   });
   trying.terminate();
