@@ -40,7 +40,7 @@ def small_scene(frame: np.ndarray) -> bytes:
     if scale < 1:
         size = tuple(max(1, round(scale * side)) for side in frame.shape[1::-1])
         frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-    return cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 75])[1].tobytes()
+    return cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 75])[1].tobytes()
 
 
 def crop_wide(frame: np.ndarray, box: np.ndarray) -> np.ndarray:

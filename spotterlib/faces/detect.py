@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from ..base import on_one_core, pick_device
+from .crops import SCENE, small_scene
 from .mtcnn import LEAST_FACE, PYRAMID, find_boxes
 from .tracks import Detections
 
@@ -45,14 +46,22 @@ def reduced(frame: np.ndarray) -> np.ndarray:
     return cv2.resize(frame, size, interpolation=cv2.INTER_AREA) if scale < 1 else frame
 
 
-def detect_again(seen: np.ndarray, size: tuple[int, int], device: str, before: Future) -> Detections:
-    """What `detect` finds soon after a frame of that size that was looked at wholly, whose faces are `before`.
+def look(picture: np.ndarray, device: str, whole: Future | None = None) -> tuple[Detections, bytes]:
+    """The faces of one picture, and the whole of it, small; whole: the look at all of a frame shortly before."""
+    seen, size = reduced(picture), picture.shape[1::-1]
+    scene = small_scene(seen if max(seen.shape) >= SCENE else picture)
+    if whole is None:
+        return detect(seen, size, device), scene
+    return detect_again(seen, size, device, whole.result()[0].boxes), scene
+
+
+def detect_again(seen: np.ndarray, size: tuple[int, int], device: str, known: np.ndarray) -> Detections:
+    """What `detect` finds soon after a frame of that size that was looked at wholly, whose face boxes are `known`.
 
     What costs most is the search for faces smaller than any that are there. It begins at half the size of the smallest
     (those scales have no say in larger faces, whose boxes stay the same to 0.01 px), and is made up for when one is
     missing.
     """
-    known = before.result().boxes
     if not len(known):
         return detect(seen, size, device)
     smallest = float((known[:, 2:] - known[:, :2]).max(1).min()) * min(seen.shape[:2]) / min(size)

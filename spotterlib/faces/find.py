@@ -21,7 +21,6 @@ from ..base import VideoError, give_back, on_one_core, pick_device
 from ..video import ShotCuts, sample_frames, survey
 from .crops import (
     CROP,
-    SCENE,
     WIDE,
     crop_box,
     crop_face,
@@ -29,10 +28,9 @@ from .crops import (
     crop_wide,
     inner_crop,
     moved,
-    small_scene,
     thumbnail,
 )
-from .detect import detect, detect_again, reduced
+from .detect import look
 from .people import people_of
 from .tracking import PATIENCE, Linker, Sighting, smooth
 from .tracks import Detections, FaceClip, FaceTrack, VideoFaces
@@ -129,8 +127,8 @@ class _Finder:
         self.grid = {int(index) for grid in grids for index in grid}
         self.held: list[_Held] = []  # this window's frames
         self.size = (0, 0)  # width and height of the video's first frame: faces are followed in its px
-        self.begun: dict[int, Future] = {}  # by index: the faces of a grid frame, looked for while the next is decoded
-        self.whole: Future | None = None  # the faces of the last frame that was looked at for small ones, too
+        self.begun: dict[int, Future] = {}  # by index: the look at a grid frame, while the next is decoded
+        self.whole: Future | None = None  # the last look that was for small faces, too
         self.looks = 0  # grid frames begun in this window
         self.rows: list[tuple[int, float, int, tuple[int, int]]] = []  # of every grid frame: index, time, window, size
         self.scenes: dict[int, bytes] = {}  # of every grid frame, by index: the whole picture, small
@@ -148,12 +146,10 @@ class _Finder:
         changed = bool(self.held) and self.held[-1].size != size
         self.held.append(_Held(index, time, picture, size, scale))
         if index in self.grid:
-            seen, held = reduced(picture), picture.shape[1::-1]
-            self.scenes[index] = small_scene(seen if max(seen.shape) >= SCENE else picture)
             if self.whole is None or changed or self.looks % WHOLE_LOOK == 0:
-                self.whole = self.begun[index] = on_one_core(detect, seen, held, self.device)
+                self.whole = self.begun[index] = on_one_core(look, picture, self.device)
             else:
-                self.begun[index] = on_one_core(detect_again, seen, held, self.device, self.whole)
+                self.begun[index] = on_one_core(look, picture, self.device, self.whole)
             self.looks += 1
         if index == self.frames[self.window][-1]:
             self.end_window()
@@ -186,7 +182,8 @@ class _Finder:
         found = []
         for held in looked:
             try:
-                found.append(self.begun.pop(held.index).result())
+                faces, self.scenes[held.index] = self.begun.pop(held.index).result()
+                found.append(faces)
             except (RuntimeError, IndexError, ValueError) as error:
                 raise VideoError(
                     f"{self.path}: the face detector failed on the frames from {looked[0].time:.1f} s on ({error}). "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -86,9 +86,8 @@ def test_a_frame_soon_after_is_looked_at_as_wholly(clips):
     for frame in read_frames(clips / "face.mp4", [0, 11, 23]).values():
         large = cv2.resize(frame, None, fx=3, fy=3, interpolation=cv2.INTER_LINEAR)
         seen, size = detect.reduced(large), large.shape[1::-1]
-        whole, known = detect.detect(seen, size, "cpu"), Future()
-        known.set_result(whole)
-        again = detect.detect_again(seen, size, "cpu", known)
+        whole = detect.detect(seen, size, "cpu")
+        again = detect.detect_again(seen, size, "cpu", whole.boxes)
         assert len(whole.boxes) == 1 and again.boxes == pytest.approx(whole.boxes, abs=0.01)
         assert again.landmarks == pytest.approx(whole.landmarks, abs=0.01)
 

@@ -111,8 +111,7 @@ def test_looking_for_small_faces_now_and_then_changes_no_box(clips, monkeypatch,
     monkeypatch.setattr(find, "WHOLE_LOOK", 1)
     asked = []
     plain = detect.detect
-    for file in (find, detect):  # who looks wholly, and who looks again
-        monkeypatch.setattr(file, "detect", lambda *given: asked.append(given[3:]) or plain(*given))
+    monkeypatch.setattr(detect, "detect", lambda *given: asked.append(given[3:]) or plain(*given))
     whole = find_faces(clips / f"{name}.mp4")
     assert asked == [()] * len(whole.tracks[0].frames)
     assert len(got.tracks) == len(whole.tracks) >= 1
@@ -162,8 +161,7 @@ def fake_detector(monkeypatch, where):
         seen.append(device)
         return detections(*where(frame))
 
-    for file in (find, detect):  # who looks wholly, and who looks again
-        monkeypatch.setattr(file, "detect", found_in)
+    monkeypatch.setattr(detect, "detect", found_in)
     return seen
 
 
@@ -295,8 +293,8 @@ def test_after_each_window_what_was_freed_is_handed_back(monkeypatch):
         np.ones(1, np.float32),
     )
     handed_back, done = [], []
-    monkeypatch.setattr(find, "detect", lambda *_: face)
-    monkeypatch.setattr(find, "detect_again", lambda *_: face)
+    monkeypatch.setattr(detect, "detect", lambda *_: face)
+    monkeypatch.setattr(detect, "detect_again", lambda *_: face)
     monkeypatch.setattr(find, "give_back", lambda: handed_back.append([len(finder.held), len(done)]))
     grids = [np.arange(24) + 24 * k for k in range(3)]
     finder = find._Finder("long.mp4", grids, grids, np.zeros(0, int), "cpu", done.append, False)
@@ -313,7 +311,7 @@ def test_the_crops_of_a_long_video_are_never_there_twice(monkeypatch):
         return int(Path("/proc/self/status").read_text().partition(f"{which}:")[2].split()[0]) // 1024
 
     fake_detector(monkeypatch, lambda frame: [[90.0, 40, 130, 90]])
-    monkeypatch.setattr(find, "detect_again", find.detect)
+    monkeypatch.setattr(detect, "detect_again", detect.detect)
     grids = [np.arange(24) + 24 * k for k in range(40)]
     finder = find._Finder("long.mp4", grids, grids, np.zeros(0, int), "cpu", None, False)
     for index in range(40 * 24):
