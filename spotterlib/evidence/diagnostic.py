@@ -57,8 +57,8 @@ def write_diagnostic_video(
     if report.still:
         raise VideoError(f"{report.video} is a picture, not a video. Use export_page for its evidence.")
     kept = {"times": report.times, "audio_from": report.video, "comment": RESULT}
-    # people wait for it: x264 may hurry, at the price of a third more bytes
-    return write_video(target, _drawn_frames(report, progress), report.info.fps, preset="superfast", **kept)
+    # people wait for it
+    return write_video(target, _drawn_frames(report, progress), report.info.fps, hurry=True, **kept)
 
 
 def draw_frame(report: ScanReport, index: int, image: np.ndarray) -> np.ndarray:
