@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	--config-settings editable_mode=compat --editable
 
 .PHONY: demo check test soak lab lint bench page clean
 
@@ -47,15 +49,15 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[notebooks,onnx]'
+	$(INSTALL) '.[notebooks,onnx]'
 	touch $@
 
 $(VENV)/.test: $(VENV)/.demo
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[notebooks,test]'
+	$(INSTALL) '.[notebooks,test]'
 	touch $@
 
 $(VENV)/.soak: $(VENV)/.test
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --config-settings editable_mode=compat --editable '.[notebooks,provenance,test,soak]'
+	$(INSTALL) '.[notebooks,provenance,test,soak]'
 	touch $@
 
 clean:
