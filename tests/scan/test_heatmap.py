@@ -209,6 +209,16 @@ def test_a_frame_is_as_red_as_its_score_wherever_it_stands_in_its_window():
     assert np.allclose(even, 0.4, atol=1e-6), "flat scores give even heat"
 
 
+def test_a_frame_has_its_score_wherever_it_stands_in_its_window(detector, pictures):
+    """The frame head knows one frame alone: what makes an end the hottest is in its picture, not in its place."""
+    order = np.random.default_rng(2).permutation(len(pictures[0]))
+    every = np.ones((1, len(order)), bool)
+    _, scores, _ = explain_clips(detector, pictures[:1], every)
+    _, moved, _ = explain_clips(detector, pictures[:1, order], every)
+    assert not np.array_equal(order, np.arange(len(order))) and np.ptp(scores) > 1e-3
+    assert moved[0] == pytest.approx(scores[0, order], abs=1e-4)
+
+
 def test_what_has_no_score_or_no_heat_is_not_shown():
     raw = np.ones((3, 7, 7), np.float32)
     raw[1] = 0
