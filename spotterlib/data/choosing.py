@@ -6,8 +6,7 @@ from ..base import DataError
 from .known_sets import READERS
 from .layouts import possible_layouts, read_folders
 from .plain_folders import read_plain
-from .rows import CELEB, DFDC, FAKE_AV, FFPP, Found
-from .tables import LABELS
+from .rows import CELEB, DFDC, FAKE_AV, FFPP, Found, label_of
 from .walk import Tree
 
 _NAMES = {"ffpp": FFPP, "celebdf": CELEB, "dfdc": DFDC, "fakeavceleb": FAKE_AV, "plain": "plain folders"}
@@ -62,7 +61,7 @@ def _labels(found: Found) -> dict[str, int]:
     given = found.rows["label"] if "label" in found.rows else [""] * len(found.rows)
     labels = {}
     for path, label in zip(found.rows["path"], given, strict=True):
-        said = LABELS.get(label.strip().lower(), read_folders(path.rpartition("/")[0])[0])
+        said = label_of(label) if label_of(label) is not None else read_folders(path.rpartition("/")[0])[0]
         if said is not None:
             labels[path] = said
     return labels

@@ -9,7 +9,7 @@ import re
 from ..video import is_video
 from .csv_head import csv_mark, csv_names
 from .rows import FAKE_AV, UNKNOWN, Found
-from .walk import Tree
+from .walk import Tree, slashed
 
 FAKE_AV_FOLDERS = {
     "realvideo-realaudio": 0,
@@ -77,14 +77,15 @@ def _listed(tree: Tree, path: str, found: Found) -> dict[str, tuple[str, str]]:
             reader = csv.reader(file, delimiter=mark)
             names = [name.strip().lower() for name in next(reader, [])]
             for line in reader:
-                row = dict(zip(names, line, strict=False))
-                file_name = next((field.strip() for field in line if is_video(field.strip())), "")
-                folder = next((field.strip() for field in line if "/" in field and _in_set(field.strip() + "/")), "")
+                line = [slashed(field) for field in line]
+                row = dict.fromkeys(names, "") | dict(zip(names, line, strict=False))
+                file_name = next((field for field in line if is_video(field)), "")
+                folder = next((field for field in line if "/" in field and _in_set(field + "/")), "")
                 key = _in_set(file_name) or _in_set(f"{folder}/{file_name}")
                 if key and file_name:
                     people = " ".join([*(row.get(name, "") for name in ("source", "target1", "target2")), file_name])
-                    lines[key] = (row["method"].strip() or UNKNOWN, people.lower())
-                elif any(field.strip() for field in line):
+                    lines[key] = (row["method"] or UNKNOWN, people.lower())
+                elif any(line):
                     found.problems.append((path, f"not understood: {mark.join(line)[:80]}"))
     except (OSError, csv.Error) as error:
         found.problems.append((path, f"it cannot be read as a CSV ({error})"))
@@ -93,6 +94,6 @@ def _listed(tree: Tree, path: str, found: Found) -> dict[str, tuple[str, str]]:
 
 def _in_set(path: str) -> str:
     """The path from the data set's own folder on, in lower case; empty where it leads through none."""
-    parts = path.replace("\\", "/").lower().split("/")
+    parts = path.lower().split("/")
     start = next((i for i, part in enumerate(parts[:-1]) if part in FAKE_AV_FOLDERS), None)
     return "" if start is None else "/".join(parts[start:])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import os
+import posixpath
 import re
 
 from ..base import parse_json, read_text
@@ -30,8 +31,9 @@ from .rows import (
     UNKNOWN,
     Found,
     compression_of,
+    label_of,
 )
-from .walk import Tree, folders_of, stem_of
+from .walk import Tree, folders_of, slashed, stem_of
 
 
 def _read_json(tree: Tree, path: str, found: Found):
@@ -70,20 +72,27 @@ def _ffpp_tables(tree: Tree, found: Found) -> None:
 
     They say nothing of a video that its folder does not. Most people have a part of the set: one line a table.
     """
+
+    def below(folder: str) -> set[str]:
+        start = folder + "/" if folder else ""
+        return {row[0].removeprefix(start) for row in found.rows if row[0].startswith(start)}
+
     for path in tree.others:
         if path.lower().endswith(".csv"):
             try:
                 with open(tree.root / path, encoding="utf-8-sig", errors="replace", newline="") as file:
                     mark, _ = csv_mark(file)
                     reader = csv.DictReader(file, delimiter=mark)
-                    if {"File Path", "Label"} <= set(reader.fieldnames or ()):
-                        base = path.rpartition("/")[0].rpartition("/")[0]
-                        listed = {f"{base}/{row['File Path']}".lstrip("/") for row in reader}
-                        found.used.add(path)
-                        here = listed & {row[0] for row in found.rows}
-                        if len(here) < len(listed):
-                            problem = f"it lists {len(listed)} videos, of which {len(here)} are here"
-                            found.problems.append((path, problem))
+                    reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+                    if not {"file path", "label"} <= set(reader.fieldnames):
+                        continue
+                    listed = {posixpath.normpath(slashed(row["file path"])) for row in reader if row["file path"]}
+                    found.used.add(path)
+                    folder = path.rpartition("/")[0]  # they lie in csv/, and paths count from the folder above
+                    here = max(len(listed & below(base)) for base in (folder, folder.rpartition("/")[0]))
+                    if here < len(listed):
+                        problem = f"it lists {len(listed)} videos, of which {here} are here"
+                        found.problems.append((path, problem))
             except (OSError, csv.Error) as error:
                 found.problems.append((path, f"it cannot be read as a CSV ({error})"))
 
@@ -216,7 +225,7 @@ def read_dfdc(tree: Tree) -> Found:
     claimed: set[str] = set()
 
     def claim(path: str, label: str, source: str, **details) -> None:
-        value = {"real": 0, "fake": 1, "0": 0, "1": 1}.get(str(label).strip().lower())
+        value = label_of(str(label))
         if path in claimed:
             found.problems.append((path, f"listed twice (again in {source})"))
         elif path not in videos:
@@ -254,7 +263,7 @@ def read_dfdc(tree: Tree) -> Found:
             if clip.startswith(folder + "/" if folder else ""):
                 below.setdefault(clip.rpartition("/")[2], []).append(clip)
         for entry in table:
-            name = entry["filename"] or ""
+            name = slashed(entry["filename"] or "")
             clip, same = f"{folder}/{name}".lstrip("/"), below.get(name.rpartition("/")[2], [])
             if clip not in videos and len(same) == 1:
                 clip = same[0]

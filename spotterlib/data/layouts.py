@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import posixpath
 from functools import lru_cache
 
 from ..base import DataError
-from .csv_head import csv_names
+from .csv_head import csv_mark, csv_names
 from .fakeavceleb import FAKE_AV_FOLDERS
 from .known_sets import dfdc_csvs, is_dfdc_json
 from .rows import METHODS, PATH_NAMES, SPLIT_NAMES, UNKNOWN, Found, compression_of
-from .walk import Tree, folders_of
+from .walk import Tree, folders_of, slashed
 
 _REAL = (
     "real reals 0_real original originals original_sequences youtube actors celeb-real youtube-real pristine genuine"
@@ -38,16 +40,31 @@ def read_folders(folder: str) -> tuple[int | None, str, str, str]:
     return label, method, compression, split
 
 
-def _lists_paths(tree: Tree, path: str) -> bool:
-    """Whether a CSV's first line names a column of paths; a data set may come with a metadata.csv of another kind."""
-    return bool(PATH_NAMES & set(csv_names(tree.root / path)))
+def lists_videos(tree: Tree, path: str) -> bool:
+    """Whether a CSV names one of the tree's videos, in whatever column; a data set may come with one of another kind.
+
+    True of one that cannot be read, too: it may be meant, and whoever reads it says what is wrong.
+    """
+    known = {*tree.videos, *(path for path, _ in tree.problems)}
+    try:
+        with open(tree.root / path, encoding="utf-8-sig", newline="") as file:
+            mark, _ = csv_mark(file)
+            cells = (cell.strip() for line in csv.reader(file, delimiter=mark) for cell in line)
+            return any(cell in known or _in_tree(tree, cell) in known for cell in cells if cell)
+    except (OSError, ValueError, csv.Error):
+        return True
+
+
+def _in_tree(tree: Tree, path: str) -> str:
+    """A path as a table may say it, as the tree does."""
+    return posixpath.normpath(slashed(path)).removeprefix(f"{tree.root.as_posix()}/")
 
 
 def possible_layouts(tree: Tree) -> list[str]:
     """The layouts that a tree has signs of, known data sets before "plain". Raises `DataError` for none."""
     names = {name for path in (*tree.videos, *tree.others) for name in folders_of(path.rpartition("/")[0])}
     beside = [path for path in tree.others if path.lower() == "metadata.csv"]
-    if any(_lists_paths(tree, path) for path in beside):
+    if any(PATH_NAMES & set(csv_names(tree.root / path)) and lists_videos(tree, path) for path in beside):
         return ["plain"]
     jsons = [path for path in tree.others if path.rpartition("/")[2].lower() == "metadata.json"]
     signs = {

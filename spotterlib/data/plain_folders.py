@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import pandas as pd
 
-from .layouts import read_folders
-from .rows import Found
-from .tables import LABELS, clean_paths, read_csv
+from ..base import shortened
+from .csv_head import csv_names
+from .layouts import lists_videos, read_folders
+from .rows import PATH_NAMES, Found, label_of
+from .tables import clean_paths, read_csv
 from .walk import Tree
 
 
 def read_plain(tree: Tree) -> Found:
-    """real/ and fake/ at any depth; a metadata.csv at the top adds to what the folders say, or stands in for them."""
+    """real/ and fake/ at any depth; a metadata.csv at the top adds to what the folders say, or stands in for them. One
+    without a column of paths that lists nothing of what lies there is left aside, and said."""
     found = Found()
     videos = [path for path in tree.videos if not {"mask", "masks"} & set(path.lower().split("/")[:-1])]
     table = pd.DataFrame({"path": pd.Series(videos, dtype="str")})
     beside = next((path for path in tree.others if path.lower() == "metadata.csv"), None)
-    if beside:
+    labelled = any(read_folders(path.rpartition("/")[0])[0] is not None for path in videos)
+    columns = csv_names(tree.root / beside) if beside else []
+    if beside and labelled and not PATH_NAMES & set(columns) and not lists_videos(tree, beside):
+        told = shortened(", ".join(columns)) or "none"  # the folders say enough without it
+        found.problems.append((beside, f"left aside, for it lists none of the videos here (its columns: {told})"))
+    elif beside:
         found.used.add(beside)
         listed = read_csv(tree.root / beside)
         for column in {"path", "mask"} & set(listed):
@@ -40,8 +48,9 @@ def read_plain(tree: Tree) -> Found:
             found.used |= set(table["mask"]) - {""}
             table = table[~table["path"].isin(found.used)].reset_index(drop=True)  # a mask may lie beside its video
     labels = pd.Series([read_folders(path.rpartition("/")[0])[0] for path in table["path"]], dtype="float64")
-    given = table["label"].str.strip().str.lower() if "label" in table else pd.Series("", index=table.index)
-    against = (given != "") & labels.notna() & (given.map(LABELS) != labels) & given.isin(LABELS)
+    given = table["label"].str.strip() if "label" in table else pd.Series("", index=table.index, dtype="str")
+    said = given.map(label_of).astype("float64")
+    against = said.notna() & labels.notna() & (said != labels)
     why = f"{beside} gives it the other label than its folder: left out until one is mended"
     found.problems += [(path, why) for path in table["path"][against]]
     nowhere = (given == "") & labels.isna()

@@ -12,6 +12,8 @@ METHODS = {
     name.lower(): name
     for name in ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter", "DeepFakeDetection")
 }
+_LABELS = dict.fromkeys(("real", "original", "pristine", "genuine"), 0)
+_LABELS |= dict.fromkeys(("fake", "deepfake", "manipulated", *METHODS), 1)
 PATH_NAMES = frozenset(("path", "filename", "file", "filepath", "file path", "file_path", "video", "video_path"))
 UNKNOWN = "unknown"  # the method of a fake whose data set does not say how it was made
 SPLIT_NAMES = {
@@ -45,6 +47,16 @@ class Found:
 
     def add(self, path, label, dataset, method="", compression="", ids="", official="") -> None:
         self.rows.append((path, label, dataset, method, compression, "", ids, "", official, ""))
+
+
+def label_of(text: str) -> int | None:
+    """0 real, 1 fake, as a table says it in whatever case; None for what is neither, a probability say.
+
+    `1.0` and `1,0` are 1: a spreadsheet writes numbers so.
+    """
+    word = text.strip().lower()
+    number = re.fullmatch(r"([01])(?:[.,]0*)?", word)
+    return int(number[1]) if number else _LABELS.get(word)
 
 
 def compression_of(folders: tuple[str, ...]) -> str:

@@ -12,11 +12,9 @@ import pandas as pd
 from ..base import DataError, from_cells, shortened
 from .csv_head import csv_mark
 from .layouts import read_folders
-from .rows import COLUMNS, METHODS, PATH_NAMES, SCHEMES
+from .rows import COLUMNS, METHODS, PATH_NAMES, SCHEMES, label_of
 from .walk import stem_of
 
-LABELS = dict.fromkeys(("0", "0.0", "real", "original", "pristine", "genuine"), 0)
-LABELS |= dict.fromkeys(("1", "1.0", "fake", "deepfake", "manipulated", *METHODS), 1)
 _MOST_COLUMNS = 1000
 _SPLITS = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test"}
 
@@ -42,7 +40,10 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
         )  # fmt: skip
     except (OSError, ValueError, csv.Error) as error:
         why = " ".join(str(error).split())
-        raise DataError(f"{path} cannot be read as a CSV ({why}). Save it as UTF-8 with a line of names.") from error
+        raise DataError(
+            f"{path} cannot be read as a CSV ({why}). Save it as UTF-8 with a line of names; what holds a separator, "
+            "as the number 1,0 does between commas, needs quotes."
+        ) from error
     names = [str(name).strip().lower() for name in table.iloc[0]]
     table = table.iloc[1:].reset_index(drop=True)
     table.columns = ["path" if name in PATH_NAMES and "path" not in names else name for name in names]
@@ -79,7 +80,7 @@ def complete_table(
         [read_folders(path.rpartition("/")[0]) for path in table["path"]],
         columns=["label", "method", "compression", "split"],
     )
-    labels = table["label"].str.lower().map(LABELS)
+    labels = table["label"].map(label_of).astype("float64")
     labels = labels.where(table["label"] != "", from_folders["label"].astype("float64"))
     if root is None:
         unsaid = labels.isna() & (table["label"] == "")

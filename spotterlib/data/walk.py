@@ -30,6 +30,11 @@ def stem_of(path: str) -> str:
     return os.path.splitext(path.rpartition("/")[2])[0]
 
 
+def slashed(path: str) -> str:
+    """A path as a table says it, which may have been written on Windows, with `/`."""
+    return path.strip().replace("\\", "/")
+
+
 @lru_cache(maxsize=65536)
 def folders_of(folder: str) -> tuple[str, ...]:
     """The folder names on the way to a file, in lower case."""
@@ -124,5 +129,6 @@ def other_problems(others: list[str]) -> list[tuple[str, str]]:
         if len(paths) > 20:
             problems.append((folder or ".", f"{len(paths)} files here have {what}"))
         else:
-            problems += [(path, f"it has {what}") for path in paths]
+            said = "a table of another kind: it was left aside" if ending == ".csv" else f"it has {what}"
+            problems += [(path, said) for path in paths]
     return problems

@@ -76,6 +76,102 @@ def test_two_data_sets_are_still_refused(tmp_path):
 
 # --- tables ----------------------------------------------------------------------------------------------------------
 
+TREES = {
+    "plain": ["REAL/r0.mp4", "REAL/r1.mp4", "FAKE/f0.mp4"],
+    "ffpp": [
+        "original_sequences/youtube/c23/videos/033.mp4",
+        "original_sequences/youtube/c23/videos/097.mp4",
+        "manipulated_sequences/Deepfakes/c23/videos/033_097.mp4",
+        "beside.mp4",
+    ],
+    "celebdf": ["Celeb-real/id0_0000.mp4", "Celeb-synthesis/id0_id1_0000.mp4"],
+    "fakeavceleb": [
+        "RealVideo-RealAudio/African/men/id00076/00109.mp4",
+        "FakeVideo-RealAudio/African/men/id00076/00109_id00476_faceswap.mp4",
+    ],
+}
+STRAY = ["name;label\nanna;real\n", "", "\n\n", "a,b\n1,2,3,4\n", "id\tage\n7\t40\n", "name;label\nr0.mp4;1\n"]
+
+
+@pytest.mark.parametrize("layout", TREES)
+@pytest.mark.parametrize("text", STRAY)
+def test_a_table_of_something_else_does_not_stop_the_listing(tmp_path, layout, text):
+    make(tmp_path, *TREES[layout])
+    before = build_manifest(tmp_path)
+    (tmp_path / "metadata.csv").write_text(text)
+    manifest = build_manifest(tmp_path)
+    assert manifest.settings == before.settings and manifest.settings["layout"] == layout
+    assert labels(manifest) == labels(before)
+    said = problems(manifest)
+    assert "left aside" in said.pop("metadata.csv") and said == problems(before)
+
+
+def test_a_table_left_aside_is_told_by_its_columns(tmp_path):
+    make(tmp_path, *TREES["plain"])
+    (tmp_path / "metadata.csv").write_text("name;label\nanna;real\n")
+    said = problems(build_manifest(tmp_path))["metadata.csv"]
+    assert said == "left aside, for it lists none of the videos here (its columns: name, label)"
+
+
+@pytest.mark.parametrize("path", ["REAL/r0.mp4", "REAL\\r0.mp4", "./REAL/r0.mp4", "{root}/REAL/r0.mp4"])
+def test_a_table_that_lists_the_videos_under_another_name_is_refused_with_the_remedy(tmp_path, path):
+    make(tmp_path, *TREES["plain"])
+    (tmp_path / "metadata.csv").write_text(f"name;label\n{path.format(root=tmp_path)};real\n")
+    with pytest.raises(DataError, match="needs one column path; it has name, label"):
+        build_manifest(tmp_path)
+
+
+def test_a_table_is_not_left_aside_where_nothing_else_tells_the_labels_or_it_cannot_be_read(tmp_path):
+    make(tmp_path / "bare", "a.mp4")
+    (tmp_path / "bare/metadata.csv").write_text("name;label\nanna;real\n")
+    with pytest.raises(DataError, match="needs one column path"):
+        build_manifest(tmp_path / "bare")
+    make(tmp_path / "mine", *TREES["plain"])
+    (tmp_path / "mine/metadata.csv").write_text("path;ids\nREAL/r0.mp4;Zo\u00eb\n", encoding="cp1252")
+    with pytest.raises(DataError, match="Save it as UTF-8"):
+        build_manifest(tmp_path / "mine")
+
+
+def test_a_table_of_paths_that_are_not_here_does_not_choose_the_layout(tmp_path):
+    make(tmp_path, *TREES["celebdf"])
+    (tmp_path / "metadata.csv").write_text("filename,label\nelsewhere/a.mp4,1\n")
+    manifest = build_manifest(tmp_path)
+    assert manifest.settings["layout"] == "celebdf" and len(manifest.table) == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [("1,0", 1), ("0,0", 0), ("1.0", 1), ("0.00", 0), ("1.", 1), (" 1 ", 1), ("FAKE", 1), ("0,5", None), ("10", None)],
+)
+def test_a_label_as_a_spreadsheet_writes_it(tmp_path, written, label):
+    make(tmp_path, "clips/a.mp4", "clips/b.mp4")
+    (tmp_path / "list.csv").write_text(f"path;label\nclips/a.mp4;{written}\nclips/b.mp4;0\n")
+    manifest = build_manifest(tmp_path / "list.csv")
+    assert labels(manifest) == {"clips/b.mp4": 0} | ({"clips/a.mp4": label} if label is not None else {})
+    if label is None:
+        assert problems(manifest) == {"clips/a.mp4": f"its label '{written}' is neither 0/real nor 1/fake"}
+
+
+def test_such_a_label_is_read_in_every_table(tmp_path):
+    make(tmp_path / "plain", "REAL/a.mp4", "REAL/b.mp4", "other/c.mp4", "other/d.mp4")
+    lines = "REAL/a.mp4;0,0\nREAL/b.mp4;1,0\nother/c.mp4;1,0\nother/d.mp4;0.0\n"
+    (tmp_path / "plain/metadata.csv").write_text("path;label\n" + lines)
+    manifest = build_manifest(tmp_path / "plain")
+    assert labels(manifest) == {"REAL/a.mp4": 0, "other/c.mp4": 1, "other/d.mp4": 0}
+    assert "the other label than its folder" in problems(manifest)["REAL/b.mp4"]
+    make(tmp_path / "dfdc/test", "x.mp4", "y.mp4")
+    (tmp_path / "dfdc/test/labels.csv").write_text("filename;label\nx.mp4;0,0\ny.mp4;1,0\n")
+    assert labels(build_manifest(tmp_path / "dfdc")) == {"test/x.mp4": 0, "test/y.mp4": 1}
+
+
+def test_a_comma_in_a_number_between_commas_is_one_error_that_names_the_line(tmp_path):
+    make(tmp_path, "a.mp4")
+    (tmp_path / "list.csv").write_text("path,label\na.mp4,1,0\n")
+    with pytest.raises(DataError, match=r"line 2, saw 3.*1,0 does between commas, needs quotes"):
+        build_manifest(tmp_path / "list.csv")
+    (tmp_path / "list.csv").write_text('path,label\na.mp4,"1,0"\n')
+    assert labels(build_manifest(tmp_path / "list.csv")) == {"a.mp4": 1}
+
 
 @pytest.mark.parametrize("mark", [";", ",", "\t", "|"])
 @pytest.mark.parametrize("quoted", ["sep={}", '"sep={}"', "SEP={}"])
@@ -117,6 +213,31 @@ def test_the_tables_of_faceforensics_are_known_in_its_folder(mirror):
     manifest = build_manifest(mirror)
     assert manifest.settings["layout"] == "ffpp" and len(manifest.table) == 4
     assert problems(manifest) == {"csv/Deepfakes.csv": "it lists 2 videos, of which 1 are here"}
+
+
+WRITTEN = {
+    "backslashes": lambda text: text.replace("/", "\\"),
+    "lower case": lambda text: text.replace(FF_HEAD, FF_HEAD.lower()),
+    "blanks": lambda text: text.replace(",", ", "),
+    "from here": lambda text: text.replace("original/", "./original/").replace("Deepfakes/", "./Deepfakes/"),
+    "Excel's": lambda text: "sep=;\n" + text.replace(",", ";").replace("/", "\\"),
+}
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+@pytest.mark.parametrize("beside", [True, False])
+def test_the_tables_of_faceforensics_as_others_write_them(mirror, written, beside):
+    before = build_manifest(mirror), build_manifest(mirror / "csv/FF++_Metadata.csv")
+    for place in (mirror / "csv").iterdir():
+        place.write_text(WRITTEN[written](place.read_text()))
+        if beside:
+            place.rename(mirror / place.name)
+    folder = "" if beside else "csv/"
+    manifest = build_manifest(mirror)
+    assert labels(manifest) == labels(before[0])
+    assert problems(manifest) == {f"{folder}Deepfakes.csv": "it lists 2 videos, of which 1 are here"}
+    alone = build_manifest(mirror / f"{folder}FF++_Metadata.csv")
+    assert alone.table.equals(before[1].table) and alone.report.empty
 
 
 def test_a_table_of_faceforensics_is_read_where_it_lies(mirror):
@@ -168,6 +289,22 @@ def test_fakeavceleb_by_its_pictures(fake_av, named):
     assert found.loc["00109_3_id00173_fsgan-wav2lip.mp4", "ids"] == "id00076;id00173"
     assert found.loc["00109_fake.mp4", ["method", "ids"]].tolist() == ["", "id00076;id00200"]
     assert any("1 videos of RealVideo-FakeAudio count as real" in note for note in manifest.notes)
+
+
+def test_fakeavcelebs_table_with_backslashes(fake_av):
+    before = build_manifest(fake_av)
+    table = fake_av / "meta_data.csv"
+    table.write_text(table.read_text().replace("/", "\\"))
+    manifest = build_manifest(fake_av)
+    assert manifest.table.equals(before.table) and manifest.report.empty and manifest.notes == before.notes
+    table.write_text(table.read_text() + "id00076\nRealVideo-RealAudio\\a.mp4\n")  # lines that were cut short
+    assert build_manifest(fake_av).table.equals(before.table)
+
+
+def test_dfdcs_table_with_backslashes(tmp_path):
+    make(tmp_path, "test/one/x.mp4", "test/two/x.mp4")
+    (tmp_path / "test/labels.csv").write_text("filename,label\none\\x.mp4,0\ntwo\\x.mp4,1\n")
+    assert labels(build_manifest(tmp_path)) == {"test/one/x.mp4": 0, "test/two/x.mp4": 1}
 
 
 def test_fakeavceleb_in_part_and_without_its_table(fake_av):
