@@ -13,6 +13,8 @@ from .errors import DataError, NotReadyError, WriteError, writing
 ROOT = Path(__file__).resolve().parent.parent.parent
 """The folder that this package lies in: the clone, or where Python keeps what was installed."""
 
+_AROUND = " \t\r\n\u00a0\u200b\ufeff<>()[]\"'`\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb\u2039\u203a"
+
 _INSTALLED = not (ROOT / "notebooks" / "00_scan_a_video.ipynb").is_file()
 
 
@@ -51,9 +53,12 @@ def find_input(path: str | os.PathLike[str]) -> Path:
             return Path(os.path.abspath(candidate))
     if _is_address(path):
         raise DataError(
-            f"{os.fspath(path)} is an address, and only files are read. Download it first (in a browser, or with "
+            f"{_bare(path)} is an address, and only files are read. Download it first (in a browser, or with "
             "yt-dlp), then give the path of the file."
         )
+    bare = named_path(_bare(path))
+    if bare.name and os.path.lexists(Path.cwd() / bare):
+        raise DataError(f"There is nothing at {asked!s}, but there is {bare}: leave out what stands round it.")
     places = " and ".join(dict.fromkeys([str(Path.cwd()), str(home())]))
     where = str(asked) if asked.is_absolute() else f"{asked} (looked in {places})"
     raise DataError(f"There is nothing at {where}. Check the spelling, or give the whole path.")
@@ -61,7 +66,12 @@ def find_input(path: str | os.PathLike[str]) -> Path:
 
 def _is_address(path: str | os.PathLike[str]) -> bool:
     """Whether a text is an address of the web or a server (`https://…`, which a `Path` makes `https:/…` of)."""
-    return re.match(r"[a-z][a-z0-9+.-]+:/|(www\.[^/]+|youtu\.be|youtube\.com)/", os.fspath(path), re.I) is not None
+    return re.match(r"[a-z][a-z0-9+.-]+:/|(www\.[^/]+|youtu\.be|youtube\.com)/", _bare(path), re.I) is not None
+
+
+def _bare(path: str | os.PathLike[str]) -> str:
+    """A text without what comes along where it is copied from a message: blanks, brackets, quotes."""
+    return os.fspath(path).strip(_AROUND)
 
 
 def output_path(path: str | os.PathLike[str]) -> Path:
@@ -71,7 +81,7 @@ def output_path(path: str | os.PathLike[str]) -> Path:
     """
     asked = named_path(path)
     if _is_address(path):
-        raise WriteError(f"{os.fspath(path)} is an address, and results go to files. Give a path, and send it on then.")
+        raise WriteError(f"{_bare(path)} is an address, and results go to files. Give a path, and send it on then.")
     place = asked if asked.is_absolute() else home() / asked
     with writing(place):
         place.parent.mkdir(parents=True, exist_ok=True)

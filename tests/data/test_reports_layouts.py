@@ -338,6 +338,26 @@ def test_an_address_is_refused_with_the_remedy(address):
         find_input(address)
 
 
+@pytest.mark.parametrize("around", [" {}", "{}\n", "<{}>", '"{}"', "'{}' ", "\u201c{}\u201d", "({})", "\u200b{}"])
+def test_an_address_is_one_with_what_was_copied_along(around, tmp_path):
+    address = around.format("https://example.org/a.mp4")
+    with pytest.raises(VideoError, match=r"is an address.*Download it first"):
+        probe_video(address)
+    with pytest.raises(WriteError, match="is an address"):
+        output_path(address)
+    make(tmp_path, "a.mp4")
+    clip = tmp_path / "a.mp4"
+    with pytest.raises(DataError, match="leave out what stands round it") as caught:
+        find_input(around.format(clip))
+    assert f"there is {clip}:" in str(caught.value)
+
+
+def test_a_file_whose_name_has_such_signs_round_it_is_a_file(tmp_path):
+    make(tmp_path, "<a.mp4>", " b.mp4", "b.mp4")
+    assert find_input(tmp_path / "<a.mp4>").name == "<a.mp4>"
+    assert find_input(tmp_path / " b.mp4").name == " b.mp4"
+
+
 def test_every_function_that_takes_a_path_refuses_an_address(detector, tmp_path):
     address = "https://example.org/a.mp4"
     tries = [

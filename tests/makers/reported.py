@@ -45,6 +45,8 @@ REPORTED = (
      "data/test_reports_layouts.py::test_the_tables_of_faceforensics_as_others_write_them"),
     ("Labels `1,0`, `0.0` as a spreadsheet writes them", "1 and 0; `0,5` is left out with its path",
      "data/test_reports_layouts.py::test_a_label_as_a_spreadsheet_writes_it"),
+    ("An address, or a path, with the quotes or brackets it was copied with", "download it first; leave them out",
+     "data/test_reports_layouts.py::test_an_address_is_one_with_what_was_copied_along"),
     ("A notebook opened without the package", "its first cell says how to install it",
      "notebook/test_reports.py::test_the_first_code_says_how_to_install"),
     ("HD colours that no tag names", "read as players read them",
