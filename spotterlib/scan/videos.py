@@ -242,7 +242,7 @@ def _reason(
     if found.coverage < 0.995:
         said.append(f"only {found.coverage:.0%} of the video was looked at, in {len(found.windows)} windows")
     least = least_face(found.info.width, found.info.height)
-    if least > SMALLEST and (label == "REAL" or not faces):  # one that is large enough to be judged may have been there
+    if least > SMALLEST and label != "FAKE":  # one that is large enough to be judged may have been there
         said.append(f"faces less than {least:.0f} px wide were not looked for in a picture of this size")
     if len(found.times) < 0.9 * found.info.frames:
         said.append(f"the file is damaged: {len(found.times)} of its {frames_of(found.info.frames)} can be decoded")

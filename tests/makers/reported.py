@@ -17,6 +17,8 @@ REPORTED = (
      "scan/test_reports_told.py::test_one_fake_face_of_nine_is_named"),
     ("A second person late, a small one beside a large, one that passes", "told, with place, time and why not judged",
      "scan/test_reports_told.py::test_a_face_that_comes_late_is_told"),
+    ("A face too small to be looked for, in a large picture", "the least size is said, unless the verdict is FAKE",
+     "scan/test_reports_told.py::test_a_face_too_small_to_be_looked_for_is_no_surprise"),
     ("The clock jumps an hour", "both parts are looked at; durations are of what was filmed",
      "scan/test_reports.py::test_what_comes_after_a_jump_of_the_clock_is_scored"),
     ("Sound over such a jump", "stays with its pictures in the diagnostic video",

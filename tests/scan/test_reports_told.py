@@ -230,6 +230,13 @@ def test_a_face_too_small_to_be_looked_for_is_no_surprise(detector, tmp_path, ju
     assert report.label == "REAL" and "faces less than 60 px wide were not looked for" in report.reason.lower()
     page = export_page(report, tmp_path / "page.html").read_text()
     assert "less than 60 px wide" in page
+    unsure = judged(faces, *[0.5] * len(faces.tracks))
+    assert unsure.label == "UNDECIDED" and "faces less than 60 px wide were not looked for" in unsure.reason.lower()
+    forged = judged(faces, *[0.9] * len(faces.tracks))
+    assert forged.label == "FAKE" and "not looked for" not in forged.reason, "another face makes it no less a fake"
+    brief = replace(faces.clips[0], valid=faces.clips[0].valid & (np.arange(9) < 3))
+    unjudged = judged(replace(faces, tracks=faces.tracks[:1], clips=(brief,)), 0.5)
+    assert unjudged.probability is None and "faces less than 60 px wide were not looked for" in unjudged.reason.lower()
 
 
 def test_segments_tell_who_was_seen_when_in_the_order_of_time(judged):

@@ -197,7 +197,7 @@ function reasonOf(found) {
   if (found.coverage < 0.995)
     said.push(`only ${rounded(100 * found.coverage)}% of the video was looked at, in ${finder.window} windows`);
   const { side, least_face: face } = ABOUT.constants.detection, px = face / Math.min(1, side / Math.max(Math.min(found.width, found.height), 1));
-  if (px > smallest && (label === "REAL" || !faces.length))
+  if (px > smallest && label !== "FAKE")
     said.push(`faces less than ${px.toFixed(0)} px wide were not looked for in a picture of this size`);
   if (times.length < 0.9 * found.announced)
     said.push(`the file is damaged: ${times.length} of its ${framesOf(found.announced)} can be decoded`);
