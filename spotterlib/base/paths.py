@@ -53,8 +53,8 @@ def find_input(path: str | os.PathLike[str]) -> Path:
             return Path(os.path.abspath(candidate))
     if _is_address(path):
         raise DataError(
-            f"{_bare(path)} is an address, and only files are read. Download it first (in a browser, or with "
-            "yt-dlp), then give the path of the file."
+            f"{os.fspath(path).strip()} is an address, and only files are read. Download it first (in a browser, or "
+            "with yt-dlp), then give the path of the file."
         )
     bare = named_path(_bare(path))
     if bare.name and os.path.lexists(Path.cwd() / bare):
@@ -81,7 +81,8 @@ def output_path(path: str | os.PathLike[str]) -> Path:
     """
     asked = named_path(path)
     if _is_address(path):
-        raise WriteError(f"{_bare(path)} is an address, and results go to files. Give a path, and send it on then.")
+        said = f"{os.fspath(path).strip()} is an address, and results go to files."
+        raise WriteError(f"{said} Give a path, and send it on then.")
     place = asked if asked.is_absolute() else home() / asked
     with writing(place):
         place.parent.mkdir(parents=True, exist_ok=True)
