@@ -59,6 +59,8 @@ REPORTED = (
      "video/test_reports.py::test_a_share_that_goes_away_is_not_the_end_of_the_video"),
     ("A kernel lost between two epochs", "no finished epoch is lost",
      "training/test_reports.py::test_a_kernel_lost_between_two_epochs_costs_none_of_them"),
+    ("A kernel restarted while 05 writes its results", "nothing half-written stays; from the top all is there",
+     "notebook/test_restarted.py::test_a_kernel_restarted_in_the_middle_of_05_costs_nothing_but_the_time"),
     ("A full GPU", "an error with the remedy; the cache and the table stay",
      "scan/test_reports_memory.py::test_a_scan_of_a_full_gpu"),
     ("A thousand scans in one process", "neither memory nor threads nor open files grow (`make soak`)",
