@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..video import PAUSE, shot_numbers
+from ..video import BURST, BURSTS, LULL, MANY, PAUSE, shot_numbers
 from . import crops, detect, find, mtcnn, people, recognise, tracking, tracks, windows
 
 
@@ -32,6 +32,8 @@ def face_numbers() -> dict[str, dict[str, object]]:
             "shortest_shot": windows.SHORTEST,
             "thinned": windows.THINNED,
             "pause": PAUSE,
+            "lull": [LULL, MANY],
+            "bursts": [BURSTS, BURST],
         },
         "detection": {
             "side": detect.DETECT_SIDE,

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..faces import MIN_USABLE, SMALLEST, FaceTrack, VideoFaces
 from ..metrics import probability_text
+from ..video import filmed, gaps
 from .report import FaceResult, Segment, WindowResult, segments_of
 
 _NAMED = 3  # faces, or windows, named one by one; of more only the number is told
@@ -79,6 +80,16 @@ def passing_by(found: VideoFaces) -> list[str]:
     if len(large) > _NAMED:
         told.append(f"so was what may be a face at {len(large) - _NAMED} more places")
     return told
+
+
+def pauses(times: np.ndarray) -> list[str]:
+    """How much of what a player's clock counts, frame times (V,) in s, is no part of the duration."""
+    count = len(gaps(times))
+    if not count:
+        return []
+    length = (times[-1] - times[0]) - (filmed(times)[-1] - times[0])
+    lasting = f"a pause of {length:.0f} s" if count == 1 else f"{count} pauses, {length:.0f} s in all,"
+    return [f"in {lasting} no new picture comes: what a player's clock counts there is no part of the video's length"]
 
 
 def limits_of(scored: Sequence[FaceResult], label: str, looks_for: str, record: dict[str, str]) -> list[str]:

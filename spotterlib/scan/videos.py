@@ -31,7 +31,7 @@ from .curve import monotone_curve
 from .examined import about_checkpoint, examined_now
 from .heatmap import explain_clips, shown_heat
 from .report import FaceResult, ScanReport, WindowResult, confidence_in, verdict
-from .told import against, frames_of, limits_of, passing_by, unjudged
+from .told import against, frames_of, limits_of, passing_by, pauses, unjudged
 from .turned import faces_lie, leaning_windows, pose_problem, told
 from .usable import windows_of
 
@@ -239,6 +239,7 @@ def _reason(
     small = max((int((face.track.valid & ~face.track.large).sum()) for face in scored), default=0)
     if small:
         said.append(f"in {frames_of(small)} a face is less than {SMALLEST} px wide: they were not scored")
+    said += pauses(found.times)
     if found.coverage < 0.995:
         said.append(f"only {found.coverage:.0%} of the video was looked at, in {len(found.windows)} windows")
     least = least_face(found.info.width, found.info.height)

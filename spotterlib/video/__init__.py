@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "decode": ["decoded", "opened"],
         "edits": ["EDITS", "Edit"],
         "formats": ["VIDEO_ENDINGS", "VIDEO_SUFFIXES", "is_video"],
-        "clock": ["PAUSE", "filmed", "gaps"],
+        "clock": ["BURST", "BURSTS", "LULL", "MANY", "PAUSE", "filmed", "gaps"],
         "marks": ["RESULT", "SYNTHETIC", "is_result", "is_synthetic"],
         "pictures": ["PICTURE_SUFFIXES", "picture_kind", "read_picture"],
         "presence": ["unchanged"],

@@ -21,6 +21,8 @@ REPORTED = (
      "scan/test_reports_told.py::test_a_face_too_small_to_be_looked_for_is_no_surprise"),
     ("The clock jumps an hour", "both parts are looked at; durations are of what was filmed",
      "scan/test_reports.py::test_what_comes_after_a_jump_of_the_clock_is_scored"),
+    ("A camera that films a second every twelve", "as long as what it filmed; the pauses are told; slides are none",
+     "video/test_clock.py::test_a_camera_that_films_in_bursts_is_as_long_as_what_it_filmed"),
     ("Sound over such a jump", "stays with its pictures in the diagnostic video",
      "video/test_reports.py::test_sound_stays_with_its_pictures_where_the_clock_jumps"),
     ("Two videos of one name", "results, caches, uploads and fakes of their own",

@@ -22,7 +22,9 @@ from spotterlib.model import read_checkpoint
 from spotterlib.portable import app_constants
 from spotterlib.portable.browser import PAGE
 from spotterlib.scan import zone_map, zone_shares
+from spotterlib.scan.told import pauses
 from spotterlib.scan.turned import face_roll
+from spotterlib.video import gaps
 from spotterlib.video.look import Look
 
 
@@ -128,6 +130,9 @@ def videos() -> list[tuple[np.ndarray, list[int]]]:
         cuts = np.unique(rng.integers(1, count, int(rng.choice([0, 0, 1, 3, 90])))) if count > 2 else np.array([], int)
         found.append((times - times[0], cuts.tolist()))
     found.append((np.arange(30_000) / 25, []))
+    for film, pause, count in ((1, 11, 20), (1, 11, 2), (0.2, 3, 30), (3, 4, 9), (3, 2.5, 9), (2, 9, 90)):
+        steps = np.tile(np.r_[np.full(int(25 * film) - 1, 0.04), pause], count)
+        found.append((np.cumsum(steps) - steps[0], [] if count != 9 else [140]))
     return found
 
 
@@ -136,6 +141,10 @@ def test_the_same_frames_are_looked_at(call):
         ours = call("(times, cuts) => planWindows(times, cuts)", times.tolist(), cuts)
         theirs = plan_windows(times, cuts=cuts)
         assert ours == [grid.tolist() for grid in theirs], (len(times), cuts)
+        assert call("(times) => [gapsOf(times), pausesOf(times)]", times.tolist()) == [
+            gaps(times).tolist(),
+            pauses(times),
+        ]
         assert call("coverageOf", times.tolist(), ours) == pytest.approx(coverage_of(times, theirs))
 
 

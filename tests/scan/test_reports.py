@@ -77,9 +77,23 @@ def test_what_comes_after_a_jump_of_the_clock_is_scored(tmp_path, detector):
     report = scan_video(tmp_path / "a.ts", detector)
     assert len(report.faces) == 2 and all(face.probability is not None for face in report.faces)
     assert report.coverage == 1.0 and "looked at" not in report.reason
+    assert "in a pause of 3598 s no new picture comes" in report.reason.lower()
     assert report.info.duration == pytest.approx(4, abs=0.01)
     made = write_diagnostic_video(report, tmp_path / "out.mp4")
     assert [time for _, time, _ in iterate_frames(made)] == pytest.approx(report.times.tolist(), abs=1e-3)
+
+
+def test_a_camera_that_films_in_bursts_is_told_by_its_pictures(tmp_path, detector):
+    """A second every twelve, for a minute: five seconds were filmed, and a player shows 49."""
+    moments = (np.arange(5)[:, None] * 12_000 + np.round(np.arange(RATE) * 1000 / RATE)).ravel().astype(int)
+    frames = person("p01", 5 * RATE, 112, (128, 128), (18, 8))
+    path = encode(tmp_path / "a.mp4", frames=frames, rate=RATE, times=moments.tolist())
+    report = scan_video(path, detector)
+    assert report.info.duration == pytest.approx(5, abs=0.05) and report.info.fps == pytest.approx(RATE, rel=0.01)
+    assert report.coverage == 1.0 and len(report.faces) == 1 and report.probability is not None
+    assert len(report.faces[0].windows) == 5 and np.isfinite(report.faces[0].frame_scores).all()
+    assert "in 4 pauses, 44 s in all, no new picture comes" in report.reason.lower()
+    assert report.times[-1] == pytest.approx(48.9, abs=0.1), "every frame stays where a player shows it"
 
 
 def test_what_was_sent_too_small_is_said_and_not_scored(tmp_path, detector):

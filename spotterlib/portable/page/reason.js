@@ -153,6 +153,14 @@ function passingBy(found) {
   return told;
 }
 
+// How much of what a player's clock counts is no part of the duration.
+function pausesOf(times) {
+  const count = gapsOf(times).length, length = (last(times) - last(filmed(times))).toFixed(0);
+  if (!count) return [];
+  const lasting = count === 1 ? `a pause of ${length} s` : `${count} pauses, ${length} s in all,`;
+  return [`in ${lasting} no new picture comes: what a player's clock counts there is no part of the video's length`];
+}
+
 // What a verdict does not claim, and how it fared before.
 function limitsOf(judged, label) {
   const told = [];
@@ -194,6 +202,7 @@ function reasonOf(found) {
     if (face.probability !== null && face.leaning)
       said.push(`windows in which ${whose} leans by more than ${ABOUT.most_roll.toFixed(0)}° were not judged: ${face.leaning}`);
   });
+  said.push(...pausesOf(times));
   if (found.coverage < 0.995)
     said.push(`only ${rounded(100 * found.coverage)}% of the video was looked at, in ${finder.window} windows`);
   const { side, least_face: face } = ABOUT.constants.detection, px = face / Math.min(1, side / Math.max(Math.min(found.width, found.height), 1));

@@ -10,8 +10,14 @@ const spread = (count, from, to) =>
 
 // Frames that a gap follows (nothing was filmed in it), and the times on a clock that stands still in every gap.
 function gapsOf(times) {
+  const { pause, lull: [lull, many], bursts: [count, least] } = ABOUT.constants.windows;
   const steps = times.slice(1).map((t, i) => t - times[i]), usual = usualStep(steps);
-  return steps.flatMap((step, i) => (step > ABOUT.constants.windows.pause + usual ? [i] : []));
+  const beyond = (limit) => steps.flatMap((step, i) => (step > limit ? [i] : []));
+  // a camera that films in bursts: the lulls between them are more than half of the clock, and each is a gap
+  const lulls = beyond(Math.min(pause + usual, Math.max(lull, many * usual))), between = lulls.slice(1).map((at, i) => at - lulls[i]);
+  const empty = lulls.reduce((sum, i) => sum + steps[i], 0), all = steps.reduce((sum, step) => sum + step, 0);
+  const bursts = lulls.length >= count && usualStep(between) >= least && 2 * empty > all;
+  return bursts ? lulls : beyond(pause + usual);
 }
 function usualStep(steps) {
   const sorted = Float64Array.from(steps).sort();
