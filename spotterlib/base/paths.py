@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 from .errors import DataError, NotReadyError, WriteError, writing
 
@@ -51,14 +52,18 @@ def find_input(path: str | os.PathLike[str]) -> Path:
     for candidate in [asked] if asked.is_absolute() else [Path.cwd() / asked, home() / asked]:
         if os.path.lexists(candidate):
             return Path(os.path.abspath(candidate))
+    bare = _bare(path)
+    local = re.fullmatch(r"file:/+(?:localhost/)?(.+)", bare, re.I)  # as a browser or a file manager names a file
+    meant = named_path("/" + unquote(local[1]) if local else bare)
+    if meant.name and os.path.lexists(Path.cwd() / meant):
+        raise DataError(f"There is nothing at {asked!s}, but there is {meant}: leave out what stands round it.")
+    if local:
+        raise DataError(f"There is nothing at {meant}. Check the spelling, or give the whole path without file:.")
     if _is_address(path):
         raise DataError(
             f"{os.fspath(path).strip()} is an address, and only files are read. Download it first (in a browser, or "
             "with yt-dlp), then give the path of the file."
         )
-    bare = named_path(_bare(path))
-    if bare.name and os.path.lexists(Path.cwd() / bare):
-        raise DataError(f"There is nothing at {asked!s}, but there is {bare}: leave out what stands round it.")
     places = " and ".join(dict.fromkeys([str(Path.cwd()), str(home())]))
     where = str(asked) if asked.is_absolute() else f"{asked} (looked in {places})"
     raise DataError(f"There is nothing at {where}. Check the spelling, or give the whole path.")

@@ -129,6 +129,6 @@ def other_problems(others: list[str]) -> list[tuple[str, str]]:
         if len(paths) > 20:
             problems.append((folder or ".", f"{len(paths)} files here have {what}"))
         else:
-            said = "a table of another kind: it was left aside" if ending == ".csv" else f"it has {what}"
+            said = "left aside: a table that this layout does not read" if ending == ".csv" else f"it has {what}"
             problems += [(path, said) for path in paths]
     return problems

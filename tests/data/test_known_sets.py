@@ -125,7 +125,7 @@ def test_a_metadata_csv_of_another_kind_is_reported(tmp_path):
     make(tmp_path, "original_sequences/youtube/c23/videos/007.mp4", "metadata.csv", content=b"video_id,url\n1,x\n")
     manifest = build_manifest(tmp_path)
     assert manifest.settings["layout"] == "ffpp"
-    assert problems(manifest) == {"metadata.csv": "a table of another kind: it was left aside"}
+    assert problems(manifest) == {"metadata.csv": "left aside: a table that this layout does not read"}
 
 
 # --- Celeb-DF --------------------------------------------------------------------------------------------------------

@@ -329,7 +329,7 @@ def test_people_of_fakeavceleb_stay_together(fake_av):
 # --- addresses -------------------------------------------------------------------------------------------------------
 
 ADDRESSES = ["https://example.org/a.mp4", "http://x.y/v?id=1", "rtsp://camera/1", "s3://bucket/a.mp4",
-             "www.example.org/a.mp4", "youtu.be/abc", "file:///tmp/a.mp4"]  # fmt: skip
+             "www.example.org/a.mp4", "youtu.be/abc"]  # fmt: skip
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -350,6 +350,15 @@ def test_an_address_is_one_with_what_was_copied_along(around, tmp_path):
     with pytest.raises(DataError, match="leave out what stands round it") as caught:
         find_input(around.format(clip))
     assert f"there is {clip}:" in str(caught.value)
+
+
+@pytest.mark.parametrize("start", ["file://", "file:", "<file://localhost", "FILE://"])
+def test_a_file_that_a_browser_names_is_told_by_its_path(tmp_path, start):
+    make(tmp_path, "my clip.mp4")
+    with pytest.raises(DataError, match=r"there is .*my clip\.mp4: leave out what stands round it"):
+        find_input(f"{start}{tmp_path}/my%20clip.mp4")
+    with pytest.raises(DataError, match=r"There is nothing at .*/gone clip\.mp4\. Check the spelling"):
+        find_input(f"{start}{tmp_path}/gone%20clip.mp4")
 
 
 def test_a_file_whose_name_has_such_signs_round_it_is_a_file(tmp_path):
