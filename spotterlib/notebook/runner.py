@@ -82,7 +82,10 @@ def run_notebook(
     # nor does a second run at the same time: jupyter_client would name both their sockets kernel-ipc-1
     with tempfile.TemporaryDirectory(prefix="spotter-") as folder:
         posix = {"transport": "ipc", "ip": os.path.join(folder, "kernel")}
-        quiet = Config({"KernelManager": posix if os.name == "posix" else {"transport": "tcp"}})
+        # a kernel that is ended while it is busy logs an error of it, on the terminal; errors of cells come another way
+        hushed = {"extra_arguments": ["--IPKernelApp.log_level=50"]}
+        kernel = posix if os.name == "posix" else {"transport": "tcp"}
+        quiet = Config({"KernelManager": kernel, "NotebookClient": hushed})
         papermill.execute_notebook(str(source), str(final), given, progress_bar=progress_bar, config=quiet)
     return final
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import nbformat
 import papermill
 import pytest
 
@@ -42,3 +43,19 @@ def test_two_runs_at_a_time_never_share_a_socket(tmp_path, monkeypatch):
     for _ in range(2):
         run_notebook("01", tmp_path / "out.ipynb")
     assert len(set(folders)) == 2 and not any(folder.exists() for folder in folders)
+
+
+def test_what_a_kernel_logs_at_its_end_is_not_an_error_on_the_terminal(tmp_path, capfd):
+    source = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["parameters"]}),
+            nbformat.v4.new_code_cell(
+                'get_ipython().kernel.log.error("KeyboardInterrupt caught in kernel.")\nprint(x)'
+            ),
+        ]
+    )
+    source.metadata.kernelspec = {"name": "python3", "language": "python", "display_name": "Python 3"}
+    nbformat.write(source, tmp_path / "small.ipynb")
+    done = nbformat.read(run_notebook(tmp_path / "small.ipynb", tmp_path / "out.ipynb", {"x": 2}), as_version=4)
+    assert done.cells[-1].outputs[0].text == "2\n"
+    assert "KeyboardInterrupt" not in "".join(capfd.readouterr())
