@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import pandas as pd
 from ..base import DataError, file_sha256, inside, output_path, read_json, read_table, write_csv
 from ..data import Manifest, build_manifest
 from ..video import write_video
-from .animate import animate_still, draw_motion
+from .animate import Motion, animate_still, draw_motion
 from .selfblend import draw_blend, face_to_pixels, region_mask, self_blend
 
 FPS = 25.0
@@ -95,12 +95,15 @@ def make_samples(
     _clear(folder, table)
     write_csv(folder / "metadata.csv", table)
 
-    missing = [s for s in plan if not all((folder / name).exists() for name in (s.path, s.mask) if name)]
-    done = len(plan) - len(missing)
+    missing: dict[str, list[Sample]] = {}  # by person
+    for sample in plan:
+        if not all((folder / name).exists() for name in (sample.path, sample.mask) if name):
+            missing.setdefault(sample.person, []).append(sample)
+    done = len(plan) - sum(map(len, missing.values()))
     if missing:
         work = joblib.Parallel(n_jobs=min(processes, len(missing)), return_as="generator_unordered")
-        for _ in work(joblib.delayed(_write_sample)(sample, people, seed, folder) for sample in missing):
-            done += 1
+        for written in work(joblib.delayed(_write_person)(own, people, seed, folder) for own in missing.values()):
+            done += written
             if progress is not None:
                 progress(done / len(plan))
     elif progress is not None:
@@ -140,28 +143,45 @@ def draw_sample(sample: Sample, people: dict[str, dict], seed: int) -> tuple[np.
 
     A fake has the very frames of its person's real clip wherever its mask is 0.
     """
-    scene = generator(seed, sample.person)
-    motion = draw_motion(scene, float(scene.uniform(0.7, 1.3)), seconds=3.0)
-    motion = replace(motion, mouth_bias=min(motion.mouth_bias, 0.05), gape=False)
-    times = np.arange(int(scene.integers(50, 76))) / FPS
-    size = float(scene.uniform(0.85, 1.25))
-    picture, points = _portrait(people[sample.person], size)
-    frames, marks = animate_still(picture, points, motion, times)
-    frames = _camera(frames, scene)
+    return _film(sample, _draw_scene(sample.person, people, seed), people, seed)
 
+
+@dataclass(frozen=True)
+class _Scene:
+    """A person before the camera: frames (T, H, W, 3), landmarks (T, 5, 2) px; how they move, and how large."""
+
+    frames: np.ndarray
+    marks: np.ndarray
+    motion: Motion
+    times: np.ndarray
+    size: float
+
+
+def _draw_scene(person: str, people: dict[str, dict], seed: int) -> _Scene:
+    rng = generator(seed, person)
+    motion = draw_motion(rng, float(rng.uniform(0.7, 1.3)), seconds=3.0)
+    motion = replace(motion, mouth_bias=min(motion.mouth_bias, 0.05), gape=False)
+    times = np.arange(int(rng.integers(50, 76))) / FPS
+    size = float(rng.uniform(0.85, 1.25))
+    picture, points = _portrait(people[person], size)
+    frames, marks = animate_still(picture, points, motion, times)
+    return _Scene(_camera(frames, rng), marks, motion, times, size)
+
+
+def _film(sample: Sample, scene: _Scene, people: dict[str, dict], seed: int) -> tuple:
+    """What `draw_sample` gives, of a scene that its person's clips share."""
     own = generator(seed, sample.path)
-    crf = int(own.integers(18, 27))
+    crf, frames, mask = int(own.integers(18, 27)), scene.frames, None
     if sample.method == "FaceSwap":
-        face, face_points = _portrait(people[sample.source], size)
-        faces, face_marks = animate_still(face, face_points, motion, times)
-        frames, mask = within(face_area(marks, frames), _swap, frames, marks, faces, face_marks, own)
+        face, face_points = _portrait(people[sample.source], scene.size)
+        faces, face_marks = animate_still(face, face_points, scene.motion, scene.times)
+        area = face_area(scene.marks, frames)
+        frames, mask = within(area, _swap, frames, scene.marks, faces, face_marks, own)
     elif sample.method == "SelfBlend":
         blend = draw_blend(own, str(own.choice(["whole", "face", "inner"])))
         # a colour as far off as training's hardest would be a caricature here
         blend = replace(blend, alter_inside=True, offsets=0.5 * blend.offsets, ratio=float(own.choice([0.75, 1.0])))
-        frames, mask = within(face_area(marks, frames), self_blend, frames, marks, blend)
-    else:
-        mask = None
+        frames, mask = within(face_area(scene.marks, frames), self_blend, frames, scene.marks, blend)
     return frames, mask, crf
 
 
@@ -184,13 +204,16 @@ def within(
     return fakes, masks
 
 
-def _write_sample(sample: Sample, people: dict[str, dict], seed: int, folder: Path) -> None:
-    """Write a clip, its mask first: the clip's file stands for both."""
-    frames, mask, crf = draw_sample(sample, people, seed)
-    if mask is not None:
-        grey = (mask * 255 + 0.5).astype(np.uint8)
-        write_video(folder / sample.mask, (np.repeat(g[..., None], 3, axis=2) for g in grey), FPS, crf=16)
-    write_video(folder / sample.path, frames, FPS, crf=crf)
+def _write_person(samples: Sequence[Sample], people: dict[str, dict], seed: int, folder: Path) -> int:
+    """Write clips of one person, whose scene they share, each mask first: the clip's file stands for both."""
+    scene = _draw_scene(samples[0].person, people, seed)
+    for sample in samples:
+        frames, mask, crf = _film(sample, scene, people, seed)
+        if mask is not None:
+            grey = (mask * 255 + 0.5).astype(np.uint8)
+            write_video(folder / sample.mask, (np.repeat(g[..., None], 3, axis=2) for g in grey), FPS, crf=16)
+        write_video(folder / sample.path, frames, FPS, crf=crf)
+    return len(samples)
 
 
 def generator(seed: int, name: str) -> np.random.Generator:

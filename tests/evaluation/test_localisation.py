@@ -11,7 +11,7 @@ from spotterlib.evaluation import localisation as loc
 from spotterlib.evidence import heat_note, upsample_heatmap
 from spotterlib.faces import CROP
 from spotterlib.fakes import Carrier
-from spotterlib.fakes.samples import Sample, _write_sample, load_people
+from spotterlib.fakes.samples import Sample, _write_person, load_people
 from spotterlib.model import read_tensors
 from spotterlib.scan import ZONES, zone_map
 
@@ -118,7 +118,7 @@ def test_a_sample_and_its_mask_video(tmp_path):
     (tmp_path / "fake").mkdir()
     (tmp_path / "masks").mkdir()
     sample = Sample("fake/a.mp4", 1, "SelfBlend", "p02-p04", "p02", "p02", "masks/a.mp4")
-    _write_sample(sample, load_people(), 0, tmp_path)
+    _write_person([sample], load_people(), 0, tmp_path)
     case = loc.filmed_case(tmp_path / sample.path, tmp_path / sample.mask, sample.group, sample.method)
     seen = case.masks[case.valid]
     assert case.frames.shape == (24, CROP, CROP, 3) and seen.any((1, 2)).all()
