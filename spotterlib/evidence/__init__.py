@@ -19,6 +19,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "page": ["export_page"],
         "scrubber": ["FrameScrubber", "examine"],
         "sheet": ["contact_sheet", "sheet_picture", "telling_frames"],
-        "words": ["LIMITS", "heat_note", "heat_numbers"],
+        "words": ["LIMITS", "PICTURE_LIMITS", "heat_note", "heat_numbers"],
     },
 )

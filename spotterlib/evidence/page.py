@@ -17,7 +17,7 @@ from .markup import data_address, figure_text, fill_page
 from .place import place_for
 from .scenes import portrait_of, scene_boxes
 from .sheet import contact_sheet, telling
-from .words import LIMITS, certainty, describe, heat_note, heat_words, video_name
+from .words import LIMITS, PICTURE_LIMITS, certainty, describe, heat_note, heat_words, video_name
 
 if TYPE_CHECKING:
     from ..scan import ScanReport
@@ -68,8 +68,8 @@ def _page(report: ScanReport) -> str:
         thinned=any(
             len(face.track.times) > len(kept["frames"]) for face, kept in zip(report.faces, faces, strict=True)
         ),
-        limits=LIMITS,
-        data={"end": end, "faces": faces, "scenes": _scenes(report, faces)},
+        limits=PICTURE_LIMITS if report.still else LIMITS,
+        data={"still": report.still, "end": end, "faces": faces, "scenes": _scenes(report, faces)},
     )
 
 
@@ -138,6 +138,7 @@ def _face_data(report: ScanReport, number: int, budget: int, end: float) -> dict
 
 def _figures(report: ScanReport) -> list[tuple[str, str]]:
     info, checkpoint = report.info, report.checkpoint
+    judged = sum(face.probability is not None for face in report.faces)
     limits = ", ".join(figure_text(checkpoint.get(name), 2) for name in ("t_low", "t_high"))
     shown = f"{info.width} × {info.height}, {info.codec}"
     if not report.still:
@@ -145,8 +146,8 @@ def _figures(report: ScanReport) -> list[tuple[str, str]]:
     return [
         ("Probability of fake", probability_text(report.probability)),
         ("REAL at or below, FAKE at or above", limits),
-        ("Faces judged", str(len(report.faces))),
-        ("Share of the video looked at", f"{100 * report.coverage:.0f} %"),
+        ("Faces judged", str(judged) if judged == len(report.faces) else f"{judged} of {len(report.faces)}"),
+        (f"Share of the {'picture' if report.still else 'video'} looked at", f"{100 * report.coverage:.0f} %"),
         ("Picture" if report.still else "Video", shown),
     ]
 

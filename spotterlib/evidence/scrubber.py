@@ -77,6 +77,7 @@ class FrameScrubber:
         self, shown: ScanReport | FaceClip, heatmaps: np.ndarray | None = None, scores: np.ndarray | None = None
     ) -> None:
         self.report: ScanReport | None = shown if hasattr(shown, "faces") else None
+        self.still = self.report is not None and self.report.still
         if self.report is not None:
             self.faces: list[Any] = list(self.report.faces)
             self.scale, self.end = float(self.report.heatmap_scale), draw.end_of(self.report.times)
@@ -104,7 +105,7 @@ class FrameScrubber:
     def build(self) -> ScrubberView:
         """A fresh set of widgets. Raises `ArgumentError` when there is no face to show."""
         if not self.faces:
-            raise ArgumentError("No face was found in this video: there is nothing to scrub.")
+            raise ArgumentError("No face was found: there is nothing to scrub.")
         late = {
             "step": 0.05,
             "continuous_update": False,
@@ -175,7 +176,7 @@ class FrameScrubber:
         pairs = [widgets.HBox(pair, layout=loose) for pair in ([*tuned, style], [opacity, threshold])]
         settings = widgets.HBox(pairs, layout=wrapped)
         said = fill_widget("aside", text=self.worth[1], width=SHOWN)
-        moving = [play, slider, ControlNames()]
+        moving = [ControlNames()] if self.still else [play, slider, ControlNames()]
         box = widgets.VBox([*head, stack, widgets.HBox(moving, layout=wrapped), settings, widgets.HTML(said)])
         box.add_class("spotter-scrubber")
         return ScrubberView(box, play, slider, stack, opacity, threshold, style, face)
@@ -199,9 +200,9 @@ class FrameScrubber:
         """What stands below the picture of one row of a face's grid, as HTML."""
         one = self.faces[face]
         score, found = one.frame_scores[row], bool(one.track.valid[row])
+        when = {"frame": f"{one.track.frames[row]}", "time": f"{one.track.times[row]:.2f} s"}
         fields = {
-            "frame": f"{one.track.frames[row]}",
-            "time": f"{one.track.times[row]:.2f} s",
+            **({} if self.still else when),
             "score": probability_text(score if found else None),
             "face": "found" if found else "not found",
             "red": f"{red_share(one.heatmaps[row], self.scale):.0f} % of the crop" if found else "–",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from ..metrics import probability_text, verdict_text
-from ..video import read_frames
+from ..video import read_frames, read_picture
 from . import draw
 from .heat import CELLS, overlay_heatmap
 from .words import describe, heat_note
@@ -19,15 +20,15 @@ if TYPE_CHECKING:
 
 GREY = (70, 74, 82)
 
-SHOWN = "red where the picture weighed towards fake, as strong as the frame's own score"
-"""What the heat of a report is."""
+SHOWN = "red where the picture weighed towards fake, as strong as the {}'s own score"
+"""What the heat of a report is, of a frame or of a face."""
 
 
 def contact_sheet(report: ScanReport, count: int = 8, width: int = 1280, face: int = 0) -> np.ndarray:
     """The most telling frames (`telling_frames`) on one sheet: each face as found, beside it the same with its heat.
 
     count: frames shown at most; width: px; face: which of `report.faces`. Without a face the sheet shows plain frames
-    of the video (read again) and says so. Returns uint8 RGB (H, width, 3).
+    of the video, or the picture (read again), and says so. Returns uint8 RGB (H, width, 3).
     """
     verdict, label = verdict_text(report.label, report.probability), report.label
     if report.faces:
@@ -37,8 +38,11 @@ def contact_sheet(report: ScanReport, count: int = 8, width: int = 1280, face: i
             who = f"Face {face + 1} of {len(report.faces)}. "
             verdict, label = verdict_text(one.label, one.probability), one.label
         worth = heat_note(report.checkpoint)[0]
-        scale = report.heatmap_scale
-        return face_sheet(report.faces[face], scale, worth, SHOWN, count, width, verdict, label, who)
+        scale, heat = report.heatmap_scale, SHOWN.format("face" if report.still else "frame")
+        return face_sheet(report.faces[face], scale, worth, heat, count, width, verdict, label, who, report.still)
+    if report.still:
+        pictures = [(float("nan"), read_picture(Path(report.video)))]
+        return plain_sheet(pictures, width, verdict, label, "No face was found: this is the picture.")
     wanted = np.unique(np.linspace(0, max(len(report.times) - 1, 0), count).round().astype(int))
     found = read_frames(report.video, wanted)
     pictures = [(float(report.times[index]), found[index]) for index in sorted(found)]
@@ -93,11 +97,13 @@ def face_sheet(
     verdict: str = "",
     label: str = "",
     who: str = "",
+    still: bool = False,
 ) -> np.ndarray:
     """Crops of the most telling frames of a face, each beside the same with its evidence: uint8 RGB (H, width, 3).
 
     worth: how well the heat points, one line of ASCII; heat: what its red is; verdict and label: what stands on its
-    plate, and which colour it has ("": no plate); who: how the line about them begins.
+    plate, and which colour it has ("": no plate); who: how the line about them begins; still: one picture, without
+    a time.
     """
     chosen = telling_frames(face, count, scale)
     wide = _frame_sizes(width, max(len(chosen), 1))[3]
@@ -108,19 +114,24 @@ def face_sheet(
         pair = np.full((half, wide, 3), 255, np.uint8)
         pair[:, :half] = pair[:, wide - half :] = crop
         pair[:, wide - half :] = overlay_heatmap(crop, face.heatmaps[row], scale, cell=max(6.0, half / CELLS))
-        cards.append((pair, float(face.track.times[row]), float(face.frame_scores[row])))
-    found, scored = int(face.track.valid.sum()), np.isfinite(face.frame_scores).any()
-    which = f"{len(chosen)} of {found} frames" + (
-        ", those with the highest scores and heat" if scored else "; none has a score"
-    )
-    note = f"{who}{which}. Left: as found. Right: {heat}; outlined from half of full red on."
+        cards.append((pair, float("nan" if still else face.track.times[row]), float(face.frame_scores[row])))
+    which = "" if still else _which(face, len(chosen))
+    note = f"{who}{which}Left: as found. Right: {heat}; outlined from half of full red on."
     return _lay_out(cards, width, verdict, label, note, worth)
+
+
+def _which(face: Any, shown: int) -> str:
+    """Which frames are shown, and of how many."""
+    found, scored = int(face.track.valid.sum()), np.isfinite(face.frame_scores).any()
+    return f"{shown} of {found} frames" + (
+        ", those with the highest scores and heat. " if scored else "; none has a score. "
+    )
 
 
 def plain_sheet(
     pictures: list[tuple[float, np.ndarray]], width: int, verdict: str, label: str, note: str
 ) -> np.ndarray:
-    """Whole frames with their times in s: uint8 RGB (H, width, 3)."""
+    """Whole frames with their times in s (NaN: none): uint8 RGB (H, width, 3)."""
     wide = _frame_sizes(width, max(len(pictures), 1))[3]
     cards = []
     for time, image in pictures:
@@ -132,7 +143,7 @@ def plain_sheet(
 def _lay_out(
     cards: list[tuple[np.ndarray, float, float]], width: int, verdict: str, label: str, note: str, worth: str = ""
 ) -> np.ndarray:
-    """Cards, each a picture with its time in s and its score (NaN: none), in rows below a head of one or two lines."""
+    """Cards, each a picture with its time in s and its score (NaN: without), in rows below a head of some lines."""
     size, pad, across, wide = _frame_sizes(width, max(len(cards), 1))
     told = [line for text in (note, worth) for line in draw.broken(text, width - 2 * pad, size)]
     plate, line = round(2.6 * size) if verdict else pad, round(1.5 * size)
@@ -149,7 +160,8 @@ def _lay_out(
         x, y = pad + (number % across) * (wide + pad), head + (number // across) * (tall + foot)
         sheet[y : y + card.shape[0], x : x + card.shape[1]] = card
         base = y + tall + round(1.2 * size)
-        draw.put_text(sheet, f"{time:.2f} s", (x, base), size, GREY)
+        if np.isfinite(time):
+            draw.put_text(sheet, f"{time:.2f} s", (x, base), size, GREY)
         if np.isfinite(score):
             said = f"score {probability_text(score)}"
             right = x + wide - draw.text_width(said, size, True)

@@ -28,7 +28,24 @@ LIMITS = (
     "Before relying on it, look for the original, ask for the source, and have a second method and a second person "
     "look.",
 )
-"""What a score does not prove, as every page says it."""
+"""What a score of a video does not prove, as every page says it."""
+
+PICTURE_LIMITS = (
+    "A score is a measurement, not a proof. It says how much a face in this picture resembles frames of the "
+    "manipulated clips that the detector was trained on. A high score does not prove manipulation; a low one does not "
+    "prove a picture genuine.",
+    "Only faces are judged. A misleading cut or caption, what else is in the picture, and pictures without a face are "
+    "not.",
+    "Kinds of forgery unlike those it was trained on can pass unnoticed. Strong compression, small, dark or blurred "
+    "faces, filters, retouching and heavy make-up can mislead it in either direction.",
+    "How red a face gets is its own score; where it is red, the picture weighed towards “fake”, on a coarse grid. A "
+    "pale face has a low score, or no cell of it weighed so; neither makes it genuine. The outline frames what is at "
+    "least half of full red, and is no outline of a manipulated area.",
+    "A picture is judged by the part of the detector that sees a frame alone: nothing that shows in motion is looked "
+    "at.",
+    LIMITS[-1],
+)
+"""The same of a still picture."""
 
 
 def certainty(judged: ScanReport | FaceResult) -> str:
@@ -44,17 +61,31 @@ def describe(report: ScanReport) -> str:
     if not report.faces:
         said.append("No face was found.")
     for number, face in enumerate(report.faces, 1):
-        valid = face.track.valid
         score = "no score" if face.probability is None else probability_text(face.probability, "probability of fake")
-        said.append(f"Face {number}: {score}, found in {int(valid.sum())} of {len(valid)} analysed frames.")
-        seen = np.flatnonzero(valid & np.isfinite(face.frame_scores))
+        said.append(f"Face {number}: {score}{'' if report.still else _found_in(face)}.")
+        seen = np.flatnonzero(face.track.valid & np.isfinite(face.frame_scores))
         if len(seen):
             top = seen[np.argmax(face.frame_scores[seen])]
-            score = probability_text(face.frame_scores[top])
             where = heat_words(face, report.heatmap_scale)[top]
-            lies = f", where the heat lies on: {where}" if where else ""
-            said.append(f"Its highest frame score is {score} at {face.track.times[top]:.2f} s{lies}.")
+            said.append(_heat_in_picture(where) if report.still else _highest(face, top, where))
     return " ".join(part for part in said if part)
+
+
+def _found_in(face: FaceResult) -> str:
+    valid = face.track.valid
+    return f", found in {int(valid.sum())} of {len(valid)} analysed frames"
+
+
+def _highest(face: FaceResult, row: int, where: str) -> str:
+    """The highest frame score of a face, in words; where: what the heat of that frame lies on."""
+    lies = f", where the heat lies on: {where}" if where else ""
+    return (
+        f"Its highest frame score is {probability_text(face.frame_scores[row])} at {face.track.times[row]:.2f} s{lies}."
+    )
+
+
+def _heat_in_picture(where: str) -> str:
+    return f"Its heat lies on: {where}." if where else ""
 
 
 NAMED, LEAST_SHARE = 2, 0.005

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from ..base import atomic_path, output_path, read_json, versions
-from ..evidence import LIMITS, VERDICTS, fill_page, ink_on
+from ..evidence import LIMITS, PICTURE_LIMITS, VERDICTS, fill_page, ink_on
 from ..faces import cropping
 from ..model import ABOUT, looks_for_of, record_of, roll_of
 from ..scan import CAUTION, SCHEMA, UNCALIBRATED
@@ -55,6 +55,7 @@ def write_page(
         "live.html",
         about=about,
         limits=LIMITS,
+        picture_limits=PICTURE_LIMITS,
         colors={label: {"plate": list(color), "ink": list(ink_on(color))} for label, color in VERDICTS.items()},
         carried={name: packed(data) for name, data in carried.items()},
         style=(PAGE / "page.css").read_text(encoding="utf-8"),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import jsonschema
 import numpy as np
 import pytest
+from ipywidgets import HTML, Play
 from PIL import Image
 
 from spotterlib.base import ROOT, CheckpointError, VideoError
-from spotterlib.evidence import export_page, write_diagnostic_video
+from spotterlib.evidence import FrameScrubber, contact_sheet, export_page, sheet, write_diagnostic_video
+from spotterlib.evidence.words import describe
 from spotterlib.model import save_checkpoint
 from spotterlib.scan import scan_image, stills, verify_report
 from spotterlib.video import picture_kind, read_frames, read_picture
@@ -53,6 +56,46 @@ def test_a_still_has_its_page_and_can_be_checked(face, detector, tmp_path):
         write_diagnostic_video(report)
 
 
+OF_A_VIDEO = re.compile(
+    r"this clip|a clip|(the|this) (video|clip|frame)\b|json video|frames, |analysed|\d s\b|frame score|The strip|Sound"
+)
+
+
+def parts_of(widget):
+    """A widget and all that is in it."""
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from parts_of(child)
+
+
+def shown_texts(report, folder, monkeypatch) -> dict[str, str]:
+    """All that a report says, by where: the page without its script, the sheet, the scrubber, `repr`, in words."""
+    told = []
+    for name in ("put_text", "put_tag"):
+        real = getattr(sheet.draw, name)
+        monkeypatch.setattr(sheet.draw, name, lambda p, text, *a, real=real: told.append(text) or real(p, text, *a))
+    contact_sheet(report)
+    page = export_page(report, folder / "page.html").read_text(encoding="utf-8")
+    body = re.sub(r"<style>.*?</style>|<script.*?</script>|<[^>]+>", " ", page, flags=re.S)
+    html = " ".join(each.value for each in parts_of(FrameScrubber(report).whole()) if isinstance(each, HTML))
+    return {
+        "page": body,
+        "sheet": " ".join(told),
+        "scrubber": re.sub(r"<[^>]+>", " ", html),
+        "repr": repr(report),
+        "words": describe(report),
+    }
+
+
+def test_nothing_shown_of_a_picture_speaks_of_a_video(face, detector, tmp_path, monkeypatch):
+    report = scan_image(face / "face.png", detector)
+    for where, text in shown_texts(report, tmp_path, monkeypatch).items():
+        assert "face" in text.lower() and not OF_A_VIDEO.search(text), (where, OF_A_VIDEO.search(text))
+    assert not any(isinstance(each, Play) for each in parts_of(FrameScrubber(report).whole())), (
+        "one frame plays nothing"
+    )
+
+
 def test_the_card_may_have_a_calibration_for_stills(face, detector, tmp_path):
     own = {"calibration": {"scale": 2.0, "bias": 30.0}, "thresholds": {"t_low": 0.2, "t_high": 0.9}}
     report = scan_image(face / "face.png", replace(detector, card=detector.card | {"stills": own}))
@@ -77,16 +120,23 @@ def test_a_picture_on_its_side_or_head_is_turned(face, detector, tmp_path, turns
     assert report.probability == pytest.approx(straight.probability, abs=1e-6)
 
 
-def test_a_leaning_face_is_undecided(face, detector, monkeypatch):
+def test_a_leaning_face_is_undecided(face, detector, tmp_path, monkeypatch):
     monkeypatch.setattr(stills, "face_roll", lambda clip: np.array([40.0]))
     report = scan_image(face / "face.png", detector)
     assert (report.label, report.probability) == ("UNDECIDED", None) and "leans by 40°" in report.reason
+    page = export_page(report, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<th>Faces judged</th><td>0 of 1</td>" in page, "found is not judged"
 
 
-def test_a_picture_without_a_face_is_undecided(detector, tmp_path):
-    Image.new("RGB", (64, 64), (90, 90, 90)).save(tmp_path / "grey.png")
-    report = scan_image(tmp_path / "grey.png", detector)
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp"])
+def test_a_picture_without_a_face_is_undecided_and_shown(detector, tmp_path, monkeypatch, ending):
+    Image.new("RGB", (64, 64), (20, 160, 60)).save(tmp_path / f"green.{ending}")
+    report = scan_image(tmp_path / f"green.{ending}", detector)
     assert (report.label, report.reason) == ("UNDECIDED", "No face was found in the picture.")
+    shown = contact_sheet(report)[-400:-60, 400:800].astype(int)
+    assert (np.abs(shown - (20, 160, 60)) < 6).all(), "the picture itself"
+    for where, text in shown_texts(report, tmp_path, monkeypatch).items():
+        assert "o face was found" in text and not OF_A_VIDEO.search(text), where
 
 
 def test_a_picture_is_read_as_a_viewer_shows_it(tmp_path):

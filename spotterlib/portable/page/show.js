@@ -40,6 +40,7 @@ function showReport(report, side) {
   el("certain").textContent = said.verdict.slice(json.label.length).trim() && `${said.verdict.slice(json.label.length).trim()} confidence`;
   el("reason").textContent = json.reason;
   for (const node of document.querySelectorAll(".moving")) node.hidden = json.still;
+  for (const node of document.querySelectorAll(".standing")) node.hidden = !json.still;
   el("kind").textContent = json.still ? "Spotter on a picture" : "Spotter on a video";
   const hd = json.still ? `${json.info.width} × ${json.info.height}, ${json.info.codec}` : `${json.info.width} × ${json.info.height}, ${json.info.fps.toFixed(2)} frames a second, ${json.info.duration.toFixed(1)} s, ${json.info.codec}`;
   const rows = [
@@ -98,7 +99,7 @@ function show(number) {
   el("slider").value = String(row);
   const cells = one.heatmaps[row]?.flat().map((value) => Math.round(255 * Math.min(1, value)));
   const score = one.frame_scores[row], found = one.confidences[row] > 0;
-  const what = !found ? "the face was not found" : score === null ? "not scored" : `frame score ${said.scores[face][row]}`;
+  const what = !found ? "the face was not found" : score === null ? "not scored" : `${json.still ? "" : "frame "}score ${said.scores[face][row]}`;
   const heatOn = said.zones[face][row] && ` · heat on ${said.zones[face][row]}`;
   const gone = found && !crop ? " · its picture is not kept in this report" : "", red = crop && cells ? ` · red ${redShare(cells)} % of the crop` : "";
   el("caption").textContent = `${json.still ? "" : `${one.times[row].toFixed(2)} s · frame ${one.frames[row]} · `}${what}${red}${heatOn}${gone}`;
