@@ -90,6 +90,15 @@ def test_no_face_no_box(report, video):
     assert np.array_equal(drawn[: image.shape[0]], image)
 
 
+def test_every_box_tells_its_number_and_its_own_verdict(video, monkeypatch):
+    tags = []
+    monkeypatch.setattr(draw, "put_tag", lambda picture, text, x, y, size, color: tags.append((text, x, y, color)))
+    report = make_report(video, (make_face(), make_face(shift=60, probability=0.1)))
+    draw_frame(report, 30, read_frames(video, [30])[30])
+    one, other = (tuple(np.round(face_box(30, shift)[:2]).astype(int)) for shift in (0, 60))
+    assert tags == [("2 REAL 90 %", *other, draw.REAL), ("1 FAKE 90 %", *one, draw.FAKE)], "the deciding one on top"
+
+
 def test_several_faces_have_boxes_of_their_own(video):
     report = make_report(video, (make_face(), make_face(shift=60, probability=0.1)))
     image = read_frames(video, [8])[8]

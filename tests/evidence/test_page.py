@@ -13,11 +13,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from makers.report_factory import FRAMES, make_face, make_report, make_video
+from makers.report_factory import FRAMES, face_box, make_face, make_report, make_video
 
 from spotterlib.base import ArgumentError, VideoError
 from spotterlib.evidence import draw, export_page, overlay_heatmap
 from spotterlib.evidence.heat import red_share
+from spotterlib.faces.crops import small_scene
+from spotterlib.video import read_frames
 
 
 class Checker(HTMLParser):
@@ -145,9 +147,26 @@ def pixels(page, canvas):
     return cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1]
 
 
+def scene_of(page):
+    """The colours of the boxes on the whole picture of the shown frame, by their numbers: found where the faces are."""
+    hook = """() => { const c = el("scene").getContext("2d"), said = [], real = c.fillText;
+      c.fillText = function (text, x, y) { said.push([String(text), x, y]); return real.call(this, text, x, y); };
+      show(); delete c.fillText; return said; }"""
+    written, scene = page.evaluate(hook), pixels(page, "scene").astype(int)
+    index, found = 2 * page.evaluate("row"), {}
+    for text, x, y in written:
+        x0, y0, x1, y1 = (6 * face_box(index, 40 * (int(text) - 1))).round().astype(int)
+        assert 0 <= x - x0 < 20 and -20 <= y - y0 <= 0, "the number stands on its own box"
+        edge = scene[y0 + 20 : y1 - 20, x0 if text == "1" else x1]  # the outer one of two boxes that overlap
+        (found[text],) = {c for c in (draw.REAL, draw.FAKE, draw.BOX) if np.abs(edge - c).max() <= 40}
+    return found
+
+
 def test_page_plays_in_a_browser(browser, report, tmp_path, photograph):
     """The player shows what the library paints, follows keys and sliders, and logs no error; the network is off."""
-    two = make_report(Path(report.video), (make_face(), make_face(shift=40)))
+    two = make_report(Path(report.video), (make_face(), make_face(shift=40, probability=0.17)))
+    frames = read_frames(two.video, two.faces[0].track.frames)
+    two = replace(two, scenes={index: small_scene(cv2.resize(one, (480, 360))) for index, one in frames.items()})
     path = export_page(two, tmp_path / "report.html")
     context = browser.new_context(offline=True)
     page = context.new_page()
@@ -155,8 +174,9 @@ def test_page_plays_in_a_browser(browser, report, tmp_path, photograph):
     page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.goto(path.as_uri())
-    page.wait_for_function("pictures.flat().every((p) => p === null || p.complete)")
+    page.wait_for_function("[...pictures.flat(), ...Object.values(wholes)].every((p) => p === null || p.complete)")
     assert page.evaluate("row") == 24, "it opens on the most telling frame"
+    assert scene_of(page) == {"1": draw.FAKE, "2": draw.BOX}
     shown, plain = pixels(page, "heat"), pixels(page, "plain")
     face = make_face()
     expected = overlay_heatmap(plain, face.heatmaps[24], report.heatmap_scale, cell=448 / 22)
@@ -174,7 +194,8 @@ def test_page_plays_in_a_browser(browser, report, tmp_path, photograph):
     assert not np.array_equal(pixels(page, "heat"), after)
     page.click(".person >> nth=1")
     assert (page.evaluate("face"), troubles) == (1, [])
-    assert "Face 2 FAKE 90 %" in page.inner_text("#who")
+    assert "Face 2 REAL 83 %" in page.inner_text("#who")
+    assert scene_of(page) == {"1": draw.BOX, "2": draw.REAL}
     page.keyboard.press("Home")
     page.click("#play")
     page.wait_for_function("row >= 2", timeout=60_000)

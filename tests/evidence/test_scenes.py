@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from makers.report_factory import SIDE, make_face, make_report
+from makers.report_factory import SIDE, face_box, make_face, make_report
 
-from spotterlib.evidence import contact_sheet, draw, export_page, markup
+from spotterlib.evidence import FrameScrubber, contact_sheet, draw, export_page, markup
 from spotterlib.evidence.scenes import draw_scene, person_words, portrait_of, scene_boxes
 from spotterlib.faces.crops import small_scene
 from spotterlib.video import read_frames
@@ -39,6 +42,51 @@ def test_the_chosen_face_has_the_colour_of_its_verdict_and_others_are_yellow(two
         edge = shown[round(y1 * shown.shape[0]) - 1, round(x0 * shown.shape[1]) + 3 : round(x1 * shown.shape[1]) - 3]
         assert near(edge, color if number == chosen else draw.BOX).all()
     assert boxes[0][0][1][2] - boxes[0][0][1][0] == pytest.approx(SIDE / two.info.width)
+
+
+def test_every_box_has_the_number_of_its_face_in_the_right_place_of_the_right_frame(two, monkeypatch):
+    boxes, tags = scene_boxes(two), []
+    monkeypatch.setattr(draw, "put_tag", lambda picture, *tag: tags.append(tag))
+    for index in (0, 48):
+        draw_scene(two, index, boxes[index], chosen=0)
+        (x0, y0), (x1, y1) = (np.round(face_box(index, shift)[:2]).astype(int) for shift in (0, 70))
+        assert tags == [("2", x1, y1, 14, draw.BOX), ("1", x0, y0, 14, draw.FAKE)], "the chosen one on top"
+        tags.clear()
+
+
+def picture_at(address):
+    """The picture that an address carries, uint8 RGB."""
+    coded = np.frombuffer(base64.b64decode(address.partition(",")[2]), np.uint8)
+    return cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1]
+
+
+def test_the_page_carries_every_frame_with_the_boxes_on_it(two, tmp_path):
+    text = export_page(two, tmp_path / "page.html").read_text("utf-8")
+    scenes = json.loads(re.search(r'id="data" type="application/json">(.*?)</script>', text, re.S).group(1))["scenes"]
+    assert [int(index) for index in scenes] == two.faces[0].track.frames.tolist()
+    whole = np.array([two.info.width, two.info.height] * 2)
+    frames = read_frames(two.video, [int(index) for index in scenes])
+    for index, scene in scenes.items():
+        seen = {number: np.array(box) / 1000 * whole for number, *box in scene["boxes"]}
+        assert sorted(seen) == ([] if 20 <= int(index) <= 24 else [0, 1])
+        for number, box in seen.items():
+            assert box == pytest.approx(face_box(int(index), 70 * number), abs=0.1)
+        assert np.abs(picture_at(scene["img"]).astype(int) - frames[int(index)]).mean() < 3, "the picture of this frame"
+
+
+@pytest.mark.parametrize("chosen", [0, 1])
+def test_the_scrubber_shows_the_scene_of_the_chosen_face(two, chosen):
+    """The frame on which it was seen most surely, its box in the colour of its verdict."""
+    row = 30 // 2
+    sure = np.where(two.faces[chosen].track.valid, 0.9, 0).astype(np.float32)
+    sure[row] = 0.99
+    faces = list(two.faces)
+    faces[chosen] = replace(faces[chosen], track=replace(faces[chosen].track, confidences=sure))
+    view = FrameScrubber(replace(two, faces=tuple(faces))).build()
+    view.face.value = chosen
+    shown = picture_at(re.findall(r'<img src="([^"]+)"', view.box.children[1].value)[-1])
+    assert np.abs(shown.astype(int) - draw_scene(two, 30, scene_boxes(two)[30], chosen)).mean() < 4
+    assert np.abs(shown.astype(int) - draw_scene(two, 30, scene_boxes(two)[30], 1 - chosen)).mean() > 6
 
 
 def test_boxes_follow_a_picture_of_another_size(two):
