@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from spotterlib.faces import find_faces, people
+from spotterlib.base import data_home
+from spotterlib.faces import distances, find_faces, main_face, mean_face, people
 from spotterlib.faces.people import people_of
+from spotterlib.fakes import PEOPLE
 from spotterlib.fakes.samples import Sample, draw_sample, load_people
 from spotterlib.video import fitted, write_video
 
@@ -39,6 +42,32 @@ def test_where_nobody_could_be_another_no_face_is_embedded(monkeypatch):
     assert people_of([{0, 1}, {0, 1, 2}], [looks(0, 0), looks(0, 0, 0)], "cpu") == [[0], [1]]
     assert people_of([{0, 1}], [looks(0, 0)], "cpu") == [[0]]
     assert people_of([], [], "cpu") == []
+
+
+@pytest.fixture(scope="module")
+def sample_people():
+    """The embeddings (32, 128) of the sample people, a portrait each."""
+    stills = [cv2.imread(str(still))[..., ::-1] for still in sorted(PEOPLE.glob("p*.jpg"))]
+    return np.stack([mean_face([np.ascontiguousarray(still)], "cpu")[0] for still in stills])
+
+
+def nearest(points: np.ndarray) -> float:
+    """How near the nearest two are."""
+    apart = distances(points, points)
+    return float(apart[np.triu_indices(len(points), 1)].min())
+
+
+def test_no_two_of_the_sample_people_are_taken_for_one(sample_people):
+    assert len(sample_people) == 32 and nearest(sample_people) > people.SAME_PERSON
+
+
+def test_no_two_speakers_before_a_camera_are_taken_for_one(sample_people, grid_clips):
+    """Ten of GRID and five before a webcam (a clip each, docs/people.md), beside the sample people."""
+    folder = data_home() / "data" / "clips"
+    webcam = [folder / f"{name}.mkv" for name in ("again", "bird", "book", "eat", "hungry")]
+    clips = [*grid_clips, *(clip for clip in webcam if clip.is_file())]
+    found = np.stack([main_face(clip, "cpu")[0] for clip in clips])
+    assert len(found) >= 10 and nearest(np.concatenate([found, sample_people])) > people.SAME_PERSON
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import pytest
 
 from spotterlib.base import VideoError
 from spotterlib.evidence import export_page
+from spotterlib.evidence.heat import red_share
 from spotterlib.fakes.samples import PAIRS, SHOWN, Sample, draw_sample, load_people
 from spotterlib.model import load_checkpoint
 from spotterlib.scan import scan_video
@@ -59,6 +60,25 @@ def test_its_honest_twin_is_not_called_fake(scanned):
     assert report.label != "FAKE"
     assert not [segment for segment in report.segments if segment.label == "FAKE"]
     assert len(report.segments) == 8 and report.coverage == 1.0
+
+
+def test_red_is_rare_on_honest_people_and_stands_on_the_forged_shot(scanned):
+    """Absolute: no red where a frame scores below one half, whatever else is in its film; a REAL shot stays pale."""
+    shares = {}
+    for name, report in scanned.items():
+        faces = [
+            (face.frame_scores, [red_share(heat, report.heatmap_scale) for heat in face.heatmaps])
+            for face in report.faces
+        ]
+        scores, red = (np.concatenate(each) for each in zip(*faces, strict=True))
+        assert not red[~(scores >= 0.5)].any() and np.isfinite(scores).sum() > 60
+        shares[name] = red
+    assert shares["honest"].mean() < 0.5 and np.quantile(shares["honest"], 0.9) == 0, "percent of the crop"
+    (forged,) = [face for face in scanned["forged"].faces if face.label == "FAKE"]
+    on_it = [red_share(heat, 1.0) for heat, seen in zip(forged.heatmaps, forged.track.valid, strict=True) if seen]
+    assert np.median(on_it) > 2 and scanned["forged"].heatmap_scale == 1.0
+    calm = [face for face in scanned["forged"].faces if face.label == "REAL"]
+    assert len(calm) >= 6 and np.mean([red_share(heat, 1.0) for face in calm for heat in face.heatmaps]) < 0.5
 
 
 def test_a_segment_is_scanned_alone(scanned, films):

@@ -15,7 +15,7 @@ from PIL import Image
 from spotterlib.base import ROOT, CheckpointError, VideoError
 from spotterlib.evidence import FrameScrubber, contact_sheet, export_page, sheet, write_diagnostic_video
 from spotterlib.evidence.words import describe
-from spotterlib.model import save_checkpoint
+from spotterlib.model import load_checkpoint, save_checkpoint
 from spotterlib.scan import scan_image, stills, verify_report
 from spotterlib.video import picture_kind, read_frames, read_picture
 
@@ -107,6 +107,27 @@ def test_the_card_may_have_a_calibration_for_stills(face, detector, tmp_path):
     ):
         with pytest.raises(ValueError, match="still"):
             save_checkpoint(tmp_path / "x.safetensors", detector.net, detector.card | {"stills": own | wrong})
+
+
+def test_the_shipped_card_judges_pictures_by_thresholds_of_their_own(face, monkeypatch):
+    """A P(fake) between the threshold of videos and that of pictures; the calibrations differ, too."""
+    shipped = load_checkpoint(device="cpu")
+    scale, bias, t_low, t_high, own = shipped.stills
+    assert (
+        own and shipped.thresholds[1] < t_high and (scale, bias) != tuple(shipped.card["calibration"]["frame"].values())
+    )
+    between = (shipped.thresholds[1] + t_high) / 2
+    logit = np.full((1, 1), (np.log(between / (1 - between)) - bias) / scale, np.float32)
+    monkeypatch.setattr(
+        stills, "explain_clips", lambda *_, **__: (np.zeros(1), logit, np.ones((1, 1, 7, 7), np.float32))
+    )
+    report = scan_image(face / "face.png", shipped)
+    assert (report.label, report.faces[0].label) == ("UNDECIDED", "UNDECIDED")
+    assert report.probability == pytest.approx(between, abs=1e-5)
+    assert (report.checkpoint["t_low"], report.checkpoint["t_high"]) == (t_low, t_high)
+    assert f"lies between the thresholds {t_low:.2f} and {t_high:.2f}" in report.reason
+    assert stills.CAUTION in report.reason and stills.UNCALIBRATED not in report.reason
+    assert report.examined.settings["calibrated_for_stills"] and report.checkpoint["localisation"] is None
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
