@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import papermill
 import pytest
@@ -51,6 +53,12 @@ def headless(tmp_path_factory):
         )
         return read_records(out)
 
+    def ask(expression: str) -> str:
+        """What an expression comes to in the kernel, after a notebook has run in it."""
+        reply = client.execute_interactive("", silent=True, user_expressions={"asked": expression}, timeout=480)
+        return ast.literal_eval(reply["content"]["user_expressions"]["asked"]["data"]["text/plain"])
+
+    run.ask = ask
     yield run
     client.stop_channels()
     manager.shutdown_kernel(now=True)
@@ -185,3 +193,31 @@ def test_from_the_folder_to_the_figures(make, clip, headless, checkpoint, tmp_pa
     assert sorted(row["path"] for row in judged["verdicts"]) == sorted(kept.loc[kept["split"] == "test", "path"])
     assert all(row["probability"] is not None for row in judged["verdicts"])
     assert (work / "evaluation" / "report.html").is_file()
+
+
+def test_a_person_under_two_names_is_listed_with_both_faces(headless, tmp_path):
+    """p02 is in the data once more as a stranger, smaller and darker, on the other side of the split."""
+    names = {name: moving(name, np.arange(4) / 12, height=320) for name in ("p02", "p06", "p11")}
+    names["stranger"] = (moving("p02", np.arange(4) / 12, height=224, seed=1) * 0.75).astype(np.uint8)
+    for name, person in names.items():
+        path = tmp_path / "data" / "real" / f"{name}.mp4"
+        write_clip(path, stage((280, 328), 4, (person, np.full((4, 2), 4.0))))
+    lines = "".join(f"real/{name}.mp4,{name}\n" for name in names)
+    (tmp_path / "data" / "metadata.csv").write_text(f"path,ids\n{lines}")
+    run = {"data": str(tmp_path / "data"), "work": str(tmp_path / "work"), "by_face": True, "seed": 1}
+    headless("01", tmp_path / "01.ipynb", train_share=0.5, val_share=0.0, **run)
+    rows = Manifest.load(tmp_path / "work" / "split.csv").table.set_index("ids")
+    assert rows.loc["p02", "split"] != rows.loc["stranger", "split"], "with this seed on two sides"
+
+    cells = [cell for cell in nbformat.read(tmp_path / "01.ipynb", as_version=4).cells if cell.cell_type == "code"]
+    (looked,) = [cell for cell in cells if "plot_face_pairs(by_faces)" in cell.source]
+    assert any("image/png" in output.get("data", {}) for output in looked.outputs), "the figure of the pair"
+    (said,) = [output["data"]["text/plain"] for output in cells[-1].outputs if "text/plain" in output.get("data", {})]
+    assert "1 pair of names on two sides may be one person" in said
+    titles = headless.ask("[axis.get_title('left') for axis in plot_face_pairs(by_faces).axes]")
+    sides = sorted(f"{rows.loc[name, 'split']}: {name}" for name in ("p02", "stranger"))
+    assert sorted(title.partition(" (")[0] for title in titles) == sides
+    assert (
+        headless.ask("[axis.images[0].get_array().shape for axis in plot_face_pairs(by_faces).axes]")
+        == [(224, 224, 3)] * 2
+    )
