@@ -192,9 +192,9 @@ def resized(picture: np.ndarray, width: int, height: int) -> np.ndarray:
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
 
 
-def encode_jpeg(picture: np.ndarray, quality: int = 85) -> bytes:
-    """uint8 RGB (H, W, 3) → the bytes of a JPEG file."""
-    return cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+def encode_jpeg(picture: np.ndarray) -> bytes:
+    """uint8 RGB (H, W, 3) → the bytes of a JPEG file, of quality 85."""
+    return cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
 
 
 def contrast(one: RGB, other: RGB) -> float:

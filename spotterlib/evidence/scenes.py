@@ -50,11 +50,11 @@ def draw_scene(report: ScanReport, index: int, boxes: Boxes, chosen: int) -> np.
     return picture
 
 
-def portrait_of(face: FaceResult, side: int = 72) -> np.ndarray:
-    """A face as a thumbnail, where it was found most surely: uint8 RGB (side, side, 3)."""
+def portrait_of(face: FaceResult) -> np.ndarray:
+    """A face as a thumbnail, where it was found most surely: uint8 RGB (72, 72, 3)."""
     track = face.track
     row = int(np.argmax(np.where(track.valid, track.confidences, -1)))
-    return draw.resized(face.clip.frames[row], side, side)
+    return draw.resized(face.clip.frames[row], 72, 72)
 
 
 def person_words(report: ScanReport, number: int) -> str:

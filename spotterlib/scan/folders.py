@@ -38,18 +38,6 @@ _OWN = (
 )
 
 
-def find_videos(folder: str | os.PathLike[str]) -> list[Path]:
-    """All videos under a folder, by their ending (any letter case), sorted; hidden files (".…") are left out.
-
-    Raises `DataError` when it is no folder, or one in it cannot be read.
-    """
-    found = list_folder(folder)
-    if found.closed:
-        error = found.closed[0]
-        raise DataError(f"{error.filename} cannot be read ({error.strerror}). Make it readable, or leave it out.")
-    return found.videos
-
-
 def scan_folder(
     folder: str | os.PathLike[str],
     out: str | os.PathLike[str] = "runs/scans",
