@@ -28,7 +28,6 @@ from torch import nn
 from spotterlib.base import (
     ROOT,
     command_line,
-    declare_missing_operators,
     output_path,
     pick_device,
     run_main,
@@ -186,6 +185,9 @@ def bench_scan(work: Path, rounds: int, device: str) -> list[dict]:
 
 def plain_mtcnn(device: str):
     """facenet-pytorch's own MTCNN, with the settings of ours."""
+    sys.path.insert(0, str(ROOT / "tests" / "makers"))
+    from torchvision_ops import declare_missing_operators
+
     declare_missing_operators()
     from facenet_pytorch import MTCNN
 

@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for a, b in zip(*(found[kind]["scores"] for kind in found), strict=True)
         ])  # fmt: skip
         print(f"probabilities {name} differ by {apart.mean():.1e} on average, {apart.max():.1e} at most")
-    packages = {"torch": ["torch", "torchvision", "efficientnet_pytorch"], "onnx": ["onnxruntime"]}
+    packages = {"torch": ["torch", "efficientnet_pytorch"], "onnx": ["onnxruntime"]}
     print("| | torch | onnxruntime |\n| --- | --- | --- |")
     for name, value in (
         ("processor seconds a window of 24 crops", lambda kind: f"{found[kind]['clip']:.2f}"),

@@ -65,6 +65,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "tables": ["csv_text", "from_cells", "read_table", "readable", "to_cells", "write_csv"],
         "threads": ["on_one_core"],
-        "torchvision_ops": ["declare_missing_operators"],
     },
 )

@@ -60,7 +60,7 @@ def _missing(device: object) -> str:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide a result."""
-    names = ["torch", "torchvision", "facenet-pytorch", "efficientnet_pytorch", "opencv-python", "av", "numpy"]
+    names = ["torch", "facenet-pytorch", "efficientnet_pytorch", "opencv-python", "av", "numpy"]
     found = {"python": platform.python_version()}
     for name in ["spotterlib", *names]:
         with contextlib.suppress(metadata.PackageNotFoundError):

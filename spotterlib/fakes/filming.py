@@ -8,15 +8,11 @@ import cv2
 import numpy as np
 import torch
 
-from ..base import declare_missing_operators
 from ..faces import CROP, crop_face
 from ..video import transcode_frames
 from .camera import MOST_CUT, PLAIN, PLAIN_WHITE, Camera
 from .carriers import Carrier
 from .everyday import edited, worn
-
-declare_missing_operators()
-from torchvision.transforms.v2 import functional as tv  # noqa: E402 - only after the missing operators are declared
 
 
 def film(carrier: Carrier, camera: Camera, frames: np.ndarray | None = None) -> np.ndarray:
@@ -171,13 +167,13 @@ def _develop(clip: np.ndarray, camera: Camera) -> np.ndarray:
         if camera.white != PLAIN_WHITE:
             picture = (picture * torch.tensor(camera.white).view(3, 1, 1)).clamp(0, 1)
         if camera.gamma != 1:
-            picture = tv.adjust_gamma(picture, camera.gamma)
+            picture = picture.pow(camera.gamma)
         if camera.brightness != 1:
-            picture = tv.adjust_brightness(picture, camera.brightness)
+            picture = (picture * camera.brightness).clamp(0, 1)
         if camera.contrast != 1:
-            picture = tv.adjust_contrast(picture, camera.contrast)
+            picture = _between(_grey(picture).mean((1, 2, 3), keepdim=True), picture, camera.contrast)
         if camera.saturation != 1:
-            picture = tv.adjust_saturation(picture, camera.saturation)
+            picture = _between(_grey(picture), picture, camera.saturation)
         shown = np.ascontiguousarray(picture.permute(0, 2, 3, 1).numpy())
         if camera.hue:
             shown = np.stack([_turn_hue(f, camera.hue) for f in shown])
@@ -201,6 +197,17 @@ def _develop(clip: np.ndarray, camera: Camera) -> np.ndarray:
             noise = np.stack([cv2.GaussianBlur(f, (0, 0), camera.grain) for f in noise]) * np.float32(weaker)
         clip = np.clip(clip + noise * np.float32(camera.noise) + 0.5, 0, 255).astype(np.uint8)
     return clip
+
+
+def _grey(picture: torch.Tensor) -> torch.Tensor:
+    """The brightness (T, 1, H, W) of RGB (T, 3, H, W), by the weights of BT.601."""
+    red, green, blue = picture.unbind(1)
+    return (0.2989 * red + 0.587 * green + 0.114 * blue)[:, None]
+
+
+def _between(dull: torch.Tensor, picture: torch.Tensor, amount: float) -> torch.Tensor:
+    """From what it would be without any (amount 0) to the picture (1), and beyond; 0…1."""
+    return (amount * picture + (1 - amount) * dull).clamp(0, 1)
 
 
 def _turn_hue(frame: np.ndarray, share: float) -> np.ndarray:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from makers import torchvision_ops
+from makers.torchvision_ops import nms
 
-from spotterlib.base import torchvision_ops
-from spotterlib.base.torchvision_ops import nms
+MAKERS = Path(torchvision_ops.__file__).parent
 
 
 def brute_force(boxes, scores, threshold):
@@ -67,8 +69,10 @@ def run(code):
 
 
 def test_it_can_be_asked_for_again_and_after_the_import():
-    code = """
-from spotterlib.base import torchvision_ops as ops
+    code = f"""
+import sys
+sys.path.insert(0, {str(MAKERS)!r})
+import torchvision_ops as ops
 ops.declare_missing_operators()
 kept = len(ops._KEPT)
 ops.declare_missing_operators()

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 from makers.face_clips import portrait, stage
+from makers.torchvision_ops import declare_missing_operators
 
-from spotterlib.base import SpotterError, declare_missing_operators
+from spotterlib.base import SpotterError
 from spotterlib.faces import mtcnn
 from spotterlib.faces.mtcnn import PYRAMID, find_boxes, surest
 

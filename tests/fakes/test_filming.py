@@ -7,9 +7,11 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers.carriers import BOX, LANDMARKS, carrier
+from makers.torchvision_ops import declare_missing_operators
 
 from spotterlib.faces import PADDING, crop_face
 from spotterlib.fakes import PLAIN, Camera, draw_camera, film, filming
@@ -204,3 +206,15 @@ def test_older_codecs_are_worse_with_a_higher_crf(codec):
         made = film(still, dataclasses.replace(PLAIN, crf=crf, codec=codec))
         apart.append(np.abs(made.astype(int) - film(still, PLAIN)).mean())
     assert 0 < apart[0] < apart[1] < 30
+
+
+def test_light_and_colour_are_torchvisions():
+    declare_missing_operators()
+    from torchvision.transforms.v2 import functional as tv
+
+    clip = np.random.default_rng(3).integers(0, 256, (2, 30, 40, 3), np.uint8)
+    picture = torch.from_numpy(clip).permute(0, 3, 1, 2).float() / 255
+    for name, amount in (("gamma", 0.7), ("brightness", 1.3), ("contrast", 1.4), ("saturation", 0.3)):
+        theirs = getattr(tv, f"adjust_{name}")(picture, amount).permute(0, 2, 3, 1).numpy() * 255
+        ours = filming._develop(clip, dataclasses.replace(PLAIN, **{name: amount}))
+        assert np.abs(ours - theirs).max() <= 0.5 + 1e-3, name
