@@ -105,7 +105,7 @@ class FrameScrubber:
     def build(self) -> ScrubberView:
         """A fresh set of widgets. Raises `ArgumentError` when there is no face to show."""
         if not self.faces:
-            raise ArgumentError("No face was found: there is nothing to scrub.")
+            raise ArgumentError("No face was followed: there is nothing to scrub.")
         late = {
             "step": 0.05,
             "continuous_update": False,

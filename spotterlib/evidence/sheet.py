@@ -46,7 +46,7 @@ def contact_sheet(report: ScanReport, count: int = 8, width: int = 1280, face: i
     wanted = np.unique(np.linspace(0, max(len(report.times) - 1, 0), count).round().astype(int))
     found = read_frames(report.video, wanted)
     pictures = [(float(report.times[index]), found[index]) for index in sorted(found)]
-    return plain_sheet(pictures, width, verdict, label, "No face was found: these are plain frames of the video.")
+    return plain_sheet(pictures, width, verdict, label, "No face was followed: these are plain frames of the video.")
 
 
 @dataclass(frozen=True, eq=False)

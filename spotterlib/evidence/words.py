@@ -58,8 +58,6 @@ def describe(report: ScanReport) -> str:
     """The report in a few plain sentences: a text alternative to its pictures."""
     certain = certainty(report)
     said = [f"Verdict {report.label}{f' with {certain}' if certain else ''}.", report.reason.strip()]
-    if not report.faces:
-        said.append("No face was found.")
     for number, face in enumerate(report.faces, 1):
         score = "no score" if face.probability is None else probability_text(face.probability, "probability of fake")
         said.append(f"Face {number}: {score}{'' if report.still else _found_in(face)}.")

@@ -66,6 +66,15 @@ def test_contact_sheet_without_a_face(video):
     assert (np.abs(drawn.astype(int) - (200, 170, 150)) < 12).all(-1).sum() > 500, "plain frames are shown"
 
 
+def test_of_faces_that_pass_nobody_says_that_there_was_none(video, monkeypatch):
+    said = []
+    monkeypatch.setattr(sheet, "plain_sheet", lambda *given: said.append(given[4]))
+    report = make_report(video, (), "UNDECIDED", "No face could be followed through the 24 frames looked at.")
+    contact_sheet(report)
+    assert said == ["No face was followed: these are plain frames of the video."]
+    assert describe(report) == f"Verdict UNDECIDED. {report.reason}", "the reason says it, and once"
+
+
 def test_a_notebook_shows_it_with_the_words_of_the_report(report):
     png, about = sheet_picture(report, 4)._repr_png_()
     shown = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
