@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 
-from ..video import filmed, gaps
+from ..video import BURST, BURSTS, LULL, MANY, PAUSE, filmed, gaps
 
 FRAMES = 24
 """Frames that MTCNN sees of a window, and that the model scores."""
@@ -24,7 +25,10 @@ SHORTEST = 1.0
 LEAST_FRAMES, A_SECOND = 10, 4
 """Frames of a window of a short shot: so many a second, 24 at most, and never fewer than the first number."""
 
-GRID = {"frames": FRAMES, "window": WINDOW, "shot_frames": [A_SECOND, LEAST_FRAMES], "shortest_shot": SHORTEST}
+GRID: dict[str, object] = {
+    "frames": FRAMES, "window": WINDOW, "shot_frames": [A_SECOND, LEAST_FRAMES], "shortest_shot": SHORTEST,
+    "pauses": [PAUSE, LULL, MANY, BURSTS, BURST],
+}  # fmt: skip
 """What decides which frames are looked at, JSON-ready."""
 
 THINNED = 8
@@ -42,7 +46,8 @@ def plan_windows(
     A video of d s has ⌈d / 12⌉ windows of equal length, side by side; above `max_windows` they are 12 s long and spread
     evenly over the video. In each, 24 frames are spread evenly from its first to its last (all if it has fewer).
     A window without a frame is left out. All by what was filmed: a gap counts for nothing, and a window that it falls
-    into becomes two; if there are then more than `max_windows`, some spread evenly are kept.
+    into becomes two; if there are then more than `max_windows`, neighbours become one again where a camera films in
+    bursts, and else some spread evenly are kept.
 
     cuts: the first frame of every shot but the first. Then each shot has windows of its own, of 4 frames a second, 10
     to 24, or as many of 24 as is its share of the video, if that is more. Of more than `max_windows` shots those of
@@ -54,27 +59,33 @@ def plan_windows(
     if span is not None:
         chosen = np.flatnonzero((times >= span[0] - 1e-6) & (times <= span[1] + 1e-6))
     shots = [shot for shot in np.split(chosen, np.searchsorted(chosen, cuts)) if len(shot)]
+    film = times, filmed(times), gaps(times)  # of the whole video: a shot has its gaps, not some of its own
     if len(shots) < 2:
-        return [_grid(piece, FRAMES) for shot in shots for piece in _pieces(times, shot, max_windows)]
-    lengths = np.array([duration_of(times[shot]) for shot in shots])
+        return [_grid(piece, FRAMES) for shot in shots for piece in _pieces(*film, shot, max_windows)]
+    lengths = np.array([_length(film[1][shot]) for shot in shots])
     kept = np.flatnonzero((lengths > SHORTEST) | (len(shots) <= max_windows))
     kept = kept if len(kept) else np.array([lengths.argmax()])
     share = min(1.0, max_windows * WINDOW / float(lengths[kept].sum()))
     pieces = []
     for number in kept:
         most = max(1, int(np.ceil(lengths[number] / WINDOW * share)))
-        pieces += _pieces(times, shots[number], most)
-    spans = np.array([duration_of(times[piece]) for piece in pieces])
+        if share == 1:  # a gap makes two windows of one
+            inside = np.searchsorted(film[2], shots[number][-1]) - np.searchsorted(film[2], shots[number][0])
+            most = min(most + int(inside), max_windows)
+        pieces += _pieces(*film, shots[number], most)
+    spans = np.array([_length(film[1][piece]) for piece in pieces])
     wanted = np.clip(np.round(A_SECOND * spans), LEAST_FRAMES, FRAMES)
     wanted = np.maximum(wanted, np.minimum(FRAMES, np.round(FRAMES * spans / spans.sum())))
     fewer = np.maximum(wanted * min(1.0, FRAMES * max_windows / wanted.sum()), THINNED).astype(int)
     return [_grid(piece, count) for piece, count in zip(pieces, fewer, strict=True)]
 
 
-def _pieces(times: np.ndarray, shot: np.ndarray, max_windows: int) -> list[np.ndarray]:
-    """The windows of one shot (frame indices in a row), each as all its frames."""
-    times = times[shot]
-    duration = duration_of(times)
+def _pieces(
+    times: np.ndarray, clock: np.ndarray, breaks: np.ndarray, shot: np.ndarray, max_windows: int
+) -> list[np.ndarray]:
+    """The windows of one shot (frame indices in a row), each as all its frames; clock: the times without the gaps, of
+    which each follows a frame of `breaks`."""
+    duration = _length(clock[shot])
     count = max(1, int(np.ceil(round(duration / WINDOW, 6))))
     if count > max_windows:
         starts = np.linspace(0.0, duration - WINDOW, max_windows)
@@ -83,14 +94,17 @@ def _pieces(times: np.ndarray, shot: np.ndarray, max_windows: int) -> list[np.nd
         edges = np.linspace(0.0, duration, count + 1)
         starts, ends = edges[:-1], edges[1:]
         ends[-1] = np.inf  # whatever rounding does, the last frame is in the last window
-    clock, breaks = filmed(times), gaps(times)
-    clock = clock - clock[0]
+    since = clock[shot] - clock[shot[0]]
     pieces: list[np.ndarray] = []
     for start, end in zip(starts, ends, strict=True):
-        inside = np.flatnonzero((clock >= start - 1e-6) & (clock < end - 1e-6))
+        inside = shot[(since >= start - 1e-6) & (since < end - 1e-6)]
         pieces += [piece for piece in np.split(inside, np.searchsorted(inside, breaks, "right")) if len(piece)]
+    if count <= max_windows < len(pieces) and all(
+        times[after[0]] - times[before[-1]] <= PAUSE for before, after in itertools.pairwise(pieces)
+    ):  # bursts
+        return [np.concatenate(pieces[few[0] : few[-1] + 1]) for few in np.array_split(range(len(pieces)), max_windows)]
     kept = np.linspace(0, len(pieces) - 1, min(max_windows, len(pieces)))
-    return [shot[pieces[number]] for number in np.round(kept).astype(int)]
+    return [pieces[number] for number in np.round(kept).astype(int)]
 
 
 def _grid(frames: np.ndarray, count: int) -> np.ndarray:
@@ -105,7 +119,12 @@ def coverage_of(times: np.ndarray, plans: list[np.ndarray]) -> float:
 
 def duration_of(times: np.ndarray) -> float:
     """Length in s of what was filmed at frame times (V,): the last frame lasts as long as a frame does on the mean."""
-    return float(filmed(times)[-1] - times[0]) * len(times) / max(len(times) - 1, 1)
+    return _length(filmed(times))
+
+
+def _length(clock: np.ndarray) -> float:
+    """`duration_of`, of times that have no gaps."""
+    return float(clock[-1] - clock[0]) * len(clock) / max(len(clock) - 1, 1)
 
 
 def window_rows(windows: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spotterlib.faces import FRAMES, WINDOW, window_rows
-from spotterlib.faces.windows import plan_windows, with_between
+from spotterlib.faces.windows import coverage_of, plan_windows, with_between
 
 frame_times = st.one_of(
     st.builds(lambda n, fps: np.arange(n) / fps, st.integers(1, 4000), st.sampled_from([1, 5, 12, 25, 29.97, 240])),
@@ -115,3 +115,27 @@ def test_a_span_is_all_that_is_looked_at():
     assert (plan[0], plan[-1], len(plan)) == (75, 149, 24)
     assert [p[0] for p in plan_windows(times, cuts=[100], span=(3.0, 6.0))] == [75, 100]
     assert plan_windows(times, span=(30.0, 40.0)) == []
+
+
+def bursts(film: float, pause: float, count: int) -> np.ndarray:
+    """Times of a camera that films `film` s at 25 fps, `count` times, with a pause after each."""
+    steps = np.tile(np.r_[np.full(int(25 * film) - 1, 0.04), pause], count)
+    return np.r_[0, np.cumsum(steps)[:-1]]
+
+
+@pytest.mark.parametrize(("film", "pause", "count"), [(0.48, 2.5, 100), (0.48, 2.5, 240), (1, 11, 150)])
+def test_of_many_bursts_none_is_left_out(film, pause, count):
+    times = bursts(film, pause, count)
+    grids = plan_windows(times)
+    assert len(grids) == 60 and coverage_of(times, grids) == 1.0
+    of_burst = [set((grid // int(25 * film)).tolist()) for grid in grids]
+    assert set.union(*of_burst) == set(range(count)) and max(map(len, of_burst)) <= -(-count // 60) + 2
+
+
+def test_the_gaps_of_a_shot_are_those_of_the_video():
+    """Two bursts are a shot, and one gap is not enough for bursts of its own."""
+    times = bursts(1, 4, 40)
+    grids = plan_windows(times, cuts=np.arange(50, 1000, 50))
+    assert len(grids) == 40 and all(np.ptp(times[grid]) < 1 for grid in grids)
+    part = plan_windows(times, span=(0, 9.9))
+    assert [grid.tolist() for grid in part] == [grid.tolist() for grid in plan_windows(times)[:2]]

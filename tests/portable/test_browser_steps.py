@@ -130,9 +130,13 @@ def videos() -> list[tuple[np.ndarray, list[int]]]:
         cuts = np.unique(rng.integers(1, count, int(rng.choice([0, 0, 1, 3, 90])))) if count > 2 else np.array([], int)
         found.append((times - times[0], cuts.tolist()))
     found.append((np.arange(30_000) / 25, []))
-    for film, pause, count in ((1, 11, 20), (1, 11, 2), (0.2, 3, 30), (3, 4, 9), (3, 2.5, 9), (2, 9, 90)):
+    several = ((1, 11, 20), (1, 11, 2), (0.2, 3, 30), (3, 4, 9), (3, 2.5, 9), (2, 9, 90), (0.48, 2.5, 250))
+    for film, pause, count in several:
         steps = np.tile(np.r_[np.full(int(25 * film) - 1, 0.04), pause], count)
         found.append((np.cumsum(steps) - steps[0], [] if count != 9 else [140]))
+    steps = np.tile(np.r_[np.full(24, 0.04), 4], 40)  # a shot of every two bursts, which have one gap
+    found.append((np.cumsum(steps) - steps[0], list(range(49, 1000, 50))))
+    found.append((np.r_[0:10:0.5, 22.5:30:0.5], []))  # a pause of 12.5 s
     return found
 
 

@@ -33,7 +33,8 @@ function filmed(times) {
 }
 
 // Length in s of what was filmed: the last frame lasts as long as a frame does on the mean.
-const durationOf = (times) => (last(filmed(times)) - times[0]) * times.length / Math.max(times.length - 1, 1);
+const lengthOf = (clock) => (last(clock) - clock[0]) * clock.length / Math.max(clock.length - 1, 1);
+const durationOf = (times) => lengthOf(filmed(times));
 
 // Grid frames of each window, for the times of all frames and the first frame of every shot but the first.
 function planWindows(times, cuts) {
@@ -43,15 +44,21 @@ function planWindows(times, cuts) {
     if (end > start) shots.push(Array.from({ length: end - start }, (_, i) => start + i));
     start = end;
   }
-  const at = (frames) => frames.map((i) => times[i]);
-  if (shots.length < 2) return shots.flatMap((shot) => piecesOf(times, shot, how.most).map((piece) => gridOf(piece, how.frames)));
-  const lengths = shots.map((shot) => durationOf(at(shot)));
+  // of the whole video: a shot has its gaps, not some of its own
+  const film = { times, clock: filmed(times), breaks: new Set(gapsOf(times)) };
+  const at = (frames) => frames.map((i) => film.clock[i]);
+  if (shots.length < 2) return shots.flatMap((shot) => piecesOf(film, shot, how.most).map((piece) => gridOf(piece, how.frames)));
+  const lengths = shots.map((shot) => lengthOf(at(shot)));
   let keep = shots.map((_, i) => i).filter((i) => lengths[i] > how.shortest_shot || shots.length <= how.most);
   if (!keep.length) keep = [lengths.indexOf(Math.max(...lengths))];
   const sum = (values) => values.reduce((a, b) => a + b, 0);
   const share = Math.min(1, how.most * how.longest / sum(keep.map((i) => lengths[i])));
-  const pieces = keep.flatMap((i) => piecesOf(times, shots[i], Math.max(1, Math.ceil(lengths[i] / how.longest * share))));
-  const spans = pieces.map((piece) => durationOf(at(piece))), [aSecond, least] = how.shot_frames, all = sum(spans);
+  const pieces = keep.flatMap((i) => {
+    const most = Math.max(1, Math.ceil(lengths[i] / how.longest * share)), shot = shots[i];
+    const inside = [...film.breaks].filter((at) => at >= shot[0] && at < last(shot)).length; // a gap makes two windows of one
+    return piecesOf(film, shot, share === 1 ? Math.min(most + inside, how.most) : most);
+  });
+  const spans = pieces.map((piece) => lengthOf(at(piece))), [aSecond, least] = how.shot_frames, all = sum(spans);
   const wanted = spans.map((span) => Math.max(
     Math.min(Math.max(rounded(aSecond * span), least), how.frames), Math.min(how.frames, rounded(how.frames * span / all))));
   const thinner = Math.min(1, how.frames * how.most / sum(wanted));
@@ -59,8 +66,8 @@ function planWindows(times, cuts) {
 }
 
 // The windows of one shot, each as all its frames.
-function piecesOf(whole, shot, most) {
-  const how = ABOUT.constants.windows, times = shot.map((i) => whole[i]), duration = durationOf(times);
+function piecesOf({ times, clock, breaks }, shot, most) {
+  const how = ABOUT.constants.windows, since = shot.map((i) => clock[i] - clock[shot[0]]), duration = lengthOf(since);
   const count = Math.max(1, Math.ceil(Math.round(duration / how.longest * 1e6) / 1e6));
   let starts, ends;
   if (count > most) {
@@ -72,17 +79,23 @@ function piecesOf(whole, shot, most) {
     ends = edges.slice(1);
     ends[ends.length - 1] = Infinity;
   }
-  const clock = filmed(times).map((t, _, all) => t - all[0]), breaks = new Set(gapsOf(times)), pieces = [];
+  const pieces = [];
   starts.forEach((start, w) => {
     let piece = [];
-    for (let i = 0; i < clock.length; i++) {
-      if (clock[i] < start - 1e-6 || clock[i] >= ends[w] - 1e-6) continue;
-      piece.push(i);
-      if (breaks.has(i)) { pieces.push(piece); piece = []; }
+    for (let i = 0; i < shot.length; i++) {
+      if (since[i] < start - 1e-6 || since[i] >= ends[w] - 1e-6) continue;
+      piece.push(shot[i]);
+      if (breaks.has(shot[i])) { pieces.push(piece); piece = []; }
     }
     if (piece.length) pieces.push(piece);
   });
-  return spread(Math.min(most, pieces.length), 0, pieces.length - 1).map((k) => pieces[rounded(k)].map((i) => shot[i]));
+  const lulls = pieces.slice(1).every((piece, i) => times[piece[0]] - times[last(pieces[i])] <= how.pause);
+  if (count <= most && pieces.length > most && lulls) { // bursts: neighbours become one again
+    const few = Math.floor(pieces.length / most), more = pieces.length % most;
+    const from = (k) => k * few + Math.min(k, more);
+    return Array.from({ length: most }, (_, k) => pieces.slice(from(k), from(k + 1)).flat());
+  }
+  return spread(Math.min(most, pieces.length), 0, pieces.length - 1).map((k) => pieces[rounded(k)]);
 }
 
 const gridOf = (frames, count) => {
