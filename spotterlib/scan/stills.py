@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from math import ceil
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from ..video import VideoInfo, checked_path, read_picture, unchanged
 from .examined import about_checkpoint, examined_now
 from .heatmap import explain_clips, shown_heat
 from .report import FaceResult, ScanReport, confidence_in, verdict
+from .told import unlooked
 from .turned import face_roll, lying, upright_after
 from .videos import joint_probability
 
@@ -65,7 +67,7 @@ def scan_image(
         label=label,
         probability=p,
         confidence=confidence_in(label, p),
-        reason=_reason(faces, label, p, turn, detector),
+        reason=_reason(faces, label, p, turn, detector, unlooked(width, height, label)),
         faces=tuple(faces),
         times=np.zeros(1),
         frame_scores=faces[0].frame_scores if faces else np.full(1, np.nan, np.float32),
@@ -105,19 +107,22 @@ def _score(detector: Detector, picture: np.ndarray, found: Detections, number: i
 def _unscored(detector: Detector, track: FaceTrack, clip: FaceClip) -> str:
     """Why a face is not scored, "" where it is."""
     if track.side < SMALLEST:
-        return f"a face {track.side:.0f} px wide; {SMALLEST} are needed"
+        return f"a face {int(track.side)} px wide; {SMALLEST} are needed"
     turn, lean = lying(track, clip), float(face_roll(clip)[0])
     if turn:
         return f"the face stands upright only after a turn by {turn}° to the left: turn the picture and scan it again"
     if lean > detector.most_roll:
         return (
-            f"the head leans by {lean:.0f}°, and this checkpoint judges at most {detector.most_roll:.0f}°: turn the "
+            f"the head leans by {ceil(lean)}°, and this checkpoint judges at most {detector.most_roll:.0f}°: turn the "
             "picture upright"
         )
     return ""
 
 
-def _reason(faces: list[FaceResult], label: str, p: float | None, turn: int, detector: Detector) -> str:
+def _reason(
+    faces: list[FaceResult], label: str, p: float | None, turn: int, detector: Detector, small: list[str]
+) -> str:
+    """Why a picture is undecided, or what one should know of its verdict; small: of faces that nobody looked for."""
     _, _, t_low, t_high, own = detector.stills
     said = []
     if not faces:
@@ -134,6 +139,7 @@ def _reason(faces: list[FaceResult], label: str, p: float | None, turn: int, det
         said.append(f"{scored} faces were scored, and their number is allowed for")
     if p is not None and scored < len(faces):
         said += [f"a face was found and not judged ({face.reason})" for face in faces[scored : scored + 3]]
+    said += small
     if p is not None:
         said.append(CAUTION)
         if not own:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..faces import MIN_USABLE, SMALLEST, FaceTrack, VideoFaces
+from ..faces import MIN_USABLE, SMALLEST, FaceTrack, VideoFaces, least_face
 from ..metrics import probability_text
 from ..video import filmed, gaps
 from .report import FaceResult, Segment, WindowResult, segments_of
@@ -30,7 +30,7 @@ def against(faces: Sequence[FaceResult], found: VideoFaces, label: str, t_low: f
             for number, face in forged[:_NAMED]
         ]
         if len(forged) > _NAMED:
-            told.append(f"so do {len(forged) - _NAMED} more faces")
+            told.append(f"so {_does(len(forged) - _NAMED)} more")
         for number, face in whole:
             told += _forged_windows(_scored(face), t_high, f" of face {number}" if len(scored) > 1 else "")
     if label == "REAL":
@@ -56,7 +56,7 @@ def unjudged(faces: Sequence[FaceResult], found: VideoFaces) -> list[str]:
     for face in without[:_NAMED]:
         told.append(f"a face {_where(face.track, found)}, was found and not judged ({face.reason})")
     if len(without) > _NAMED:
-        told.append(f"{len(without) - _NAMED} more faces were found and not judged")
+        told.append(f"found and not judged: {len(without) - _NAMED} more")
     for number, face in enumerate(faces, 1):
         few = [w for w in face.windows if 0 < w.usable < MIN_USABLE and w.probability is None]
         if face.probability is None or not few:
@@ -78,7 +78,8 @@ def passing_by(found: VideoFaces) -> list[str]:
         seen = frames_of(int(track.valid.sum()))
         told.append(f"what may be a face, {_where(track, found)}, was seen in only {seen} and not judged")
     if len(large) > _NAMED:
-        told.append(f"so was what may be a face at {len(large) - _NAMED} more places")
+        more = len(large) - _NAMED
+        told.append(f"so was what may be a face at {more} more place{'s' * (more > 1)}")
     return told
 
 
@@ -89,7 +90,18 @@ def pauses(times: np.ndarray) -> list[str]:
         return []
     length = (times[-1] - times[0]) - (filmed(times)[-1] - times[0])
     lasting = f"a pause of {length:.0f} s" if count == 1 else f"{count} pauses, {length:.0f} s in all,"
-    return [f"in {lasting} no new picture comes: what a player's clock counts there is no part of the video's length"]
+    return [
+        f"in {lasting} no new picture comes (a player goes on showing the last one): these seconds are not counted in "
+        "the length given here"
+    ]
+
+
+def unlooked(width: int, height: int, label: str) -> list[str]:
+    """The faces that nobody looked for in a picture of so many px, though they would be large enough to be judged."""
+    least = least_face(width, height)
+    if least <= SMALLEST or label == "FAKE":
+        return []
+    return [f"faces less than {least:.0f} px wide were not looked for in a picture of this size"]
 
 
 def limits_of(scored: Sequence[FaceResult], label: str, looks_for: str, record: dict[str, str]) -> list[str]:
@@ -167,6 +179,10 @@ def _where(track: FaceTrack, found: VideoFaces) -> str:
 def frames_of(count: int) -> str:
     """`1 frame`, `2 frames`. Not base's `count_of`, whose file draws figures: a scan would import matplotlib for it."""
     return f"{count} frame" if count == 1 else f"{count} frames"
+
+
+def _does(count: int) -> str:
+    return f"does {count}" if count == 1 else f"do {count}"
 
 
 def _span(start: float, end: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import numpy as np
 
 from ..base import VideoError
@@ -37,11 +39,12 @@ def window_rolls(clip: FaceClip, rows: np.ndarray, there: np.ndarray) -> np.ndar
     return np.array([np.median(roll[row[mask]]) if mask.any() else 0.0 for row, mask in zip(rows, there, strict=True)])
 
 
-def leaning_windows(track: FaceTrack, clip: FaceClip, most_roll: float) -> int:
-    """In how many windows a face is seen long enough and leans by more than `most_roll` degrees."""
+def leaning_windows(track: FaceTrack, clip: FaceClip, most_roll: float) -> np.ndarray:
+    """The roll in degrees of every window in which a face is seen long enough and leans by more than `most_roll`."""
     rows = window_rows(track.windows)
     there = (rows >= 0) & clip.valid[rows]
-    return int(((window_rolls(clip, rows, there) > most_roll) & (there.sum(1) >= MIN_USABLE)).sum())
+    rolls = window_rolls(clip, rows, there)
+    return rolls[(rolls > most_roll) & (there.sum(1) >= MIN_USABLE)]
 
 
 def pose_problem(track: FaceTrack, clip: FaceClip, most_roll: float) -> str:
@@ -49,10 +52,11 @@ def pose_problem(track: FaceTrack, clip: FaceClip, most_roll: float) -> str:
     turn = lying(track, clip)
     if turn:
         return told(turn)
-    if not leaning_windows(track, clip, most_roll):
+    leaning = leaning_windows(track, clip, most_roll)
+    if not len(leaning):
         return ""
-    lean = float(np.median(face_roll(clip)[clip.valid]))
-    return f"the head leans by {lean:.0f}°, and this checkpoint judges at most {most_roll:.0f}°: turn the video upright"
+    lean = ceil(np.median(leaning))
+    return f"the head leans by {lean}°, and this checkpoint judges at most {most_roll:.0f}°: turn the video upright"
 
 
 def lying(track: FaceTrack, clip: FaceClip) -> int:

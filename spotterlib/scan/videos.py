@@ -21,7 +21,6 @@ from ..faces import (
     VideoFaces,
     duration_of,
     find_faces,
-    least_face,
 )
 from ..metrics import combine_odds, probability_text
 from ..model import Detector, OnnxNet, load_checkpoint, record_of
@@ -31,7 +30,7 @@ from .curve import monotone_curve
 from .examined import about_checkpoint, examined_now
 from .heatmap import explain_clips, shown_heat
 from .report import FaceResult, ScanReport, WindowResult, confidence_in, verdict
-from .told import against, frames_of, limits_of, passing_by, pauses, unjudged
+from .told import against, frames_of, limits_of, passing_by, pauses, unjudged, unlooked
 from .turned import faces_lie, leaning_windows, pose_problem, told
 from .usable import windows_of
 
@@ -150,8 +149,11 @@ def _score_face(
 def _unscored(track: FaceTrack, clip: FaceClip, best: int, most_roll: float) -> str:
     """Why a face has no score; best: the most frames of a window that could be scored."""
     if track.side < SMALLEST:
-        return f"a face {track.side:.0f} px wide; {SMALLEST} are needed"
-    return pose_problem(track, clip, most_roll) or f"seen in at most {best} frames of a window; {MIN_USABLE} are needed"
+        return f"a face {int(track.side)} px wide; {SMALLEST} are needed"
+    return (
+        pose_problem(track, clip, most_roll)
+        or f"seen in at most {frames_of(best)} of a window; {MIN_USABLE} are needed"
+    )
 
 
 def joint_probability(faces: list[FaceResult]) -> float | None:
@@ -216,7 +218,7 @@ def _reason(
             posed
             or f"a face was found in only {frames_of(best)} of a window, and {MIN_USABLE} are needed for a verdict"
             if widest >= SMALLEST
-            else f"the largest face is only {widest:.0f} px wide, and {SMALLEST} are needed for a verdict"
+            else f"the largest face is only {int(widest)} px wide, and {SMALLEST} are needed for a verdict"
         )
     elif label == "UNDECIDED":
         between = f"lies between the thresholds {t_low:.2f} and {t_high:.2f}"
@@ -232,7 +234,7 @@ def _reason(
         said += unjudged(faces, found)
     said += brief
     for number, face in enumerate(faces, 1):
-        windows = leaning_windows(face.track, face.clip, most_roll) if face.probability is not None else 0
+        windows = len(leaning_windows(face.track, face.clip, most_roll)) if face.probability is not None else 0
         if windows:
             whose = "the head" if len(faces) == 1 else f"the head of face {number}"
             said.append(f"windows in which {whose} leans by more than {most_roll:.0f}° were not judged: {windows}")
@@ -241,10 +243,8 @@ def _reason(
         said.append(f"in {frames_of(small)} a face is less than {SMALLEST} px wide: they were not scored")
     said += pauses(found.times)
     if found.coverage < 0.995:
-        said.append(f"only {found.coverage:.0%} of the video was looked at, in {len(found.windows)} windows")
-    least = least_face(found.info.width, found.info.height)
-    if least > SMALLEST and label != "FAKE":  # one that is large enough to be judged may have been there
-        said.append(f"faces less than {least:.0f} px wide were not looked for in a picture of this size")
+        said.append(f"only {found.coverage:.0%} of the video was looked at (windows: {len(found.windows)})")
+    said += unlooked(found.info.width, found.info.height, label)
     if len(found.times) < 0.9 * found.info.frames:
         said.append(f"the file is damaged: {len(found.times)} of its {frames_of(found.info.frames)} can be decoded")
     said += limits_of(scored, label, detector.looks_for, record_of(detector.card))

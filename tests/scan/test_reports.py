@@ -103,4 +103,4 @@ def test_what_was_sent_too_small_is_said_and_not_scored(tmp_path, detector):
     face, tiny = report.faces  # too small to tell that it is the same person
     assert not face.track.valid[:6].any() and np.isfinite(face.frame_scores[6:]).all()
     assert tiny.probability is None and not np.isfinite(tiny.frame_scores).any()
-    assert f"was found and not judged (a face {tiny.track.side:.0f} px wide; 32 are needed)" in report.reason
+    assert f"was found and not judged (a face {int(tiny.track.side)} px wide; 32 are needed)" in report.reason

@@ -93,7 +93,9 @@ def test_of_many_fake_faces_a_few_are_named_and_the_others_counted(judged):
     faces = placed(synthetic(*[ALL] * 12, grid_only=True), *[(0.5, 0.5)] * 12)
     report = judged(faces, *[0.71] * 5, *[0.02] * 7)
     assert report.label == "UNDECIDED"
-    assert report.reason.count("looks forged on its own") == 3 and "so do 2 more faces" in report.reason
+    assert report.reason.count("looks forged on its own") == 3 and "so do 2 more" in report.reason
+    report = judged(faces, *[0.71] * 4, *[0.02] * 8)
+    assert "so does 1 more" in report.reason
 
 
 def test_windows_of_every_face_are_looked_at(judged):

@@ -17,6 +17,7 @@ from spotterlib.evidence import FrameScrubber, contact_sheet, export_page, sheet
 from spotterlib.evidence.words import describe
 from spotterlib.model import load_checkpoint, save_checkpoint
 from spotterlib.scan import scan_image, stills, verify_report
+from spotterlib.scan.told import unlooked
 from spotterlib.video import picture_kind, read_frames, read_picture
 
 
@@ -158,6 +159,14 @@ def test_a_picture_without_a_face_is_undecided_and_shown(detector, tmp_path, mon
     assert (np.abs(shown - (20, 160, 60)) < 6).all(), "the picture itself"
     for where, text in shown_texts(report, tmp_path, monkeypatch).items():
         assert "o face was found" in text and not OF_A_VIDEO.search(text), where
+
+
+def test_a_large_picture_tells_how_small_a_face_may_have_been_missed(detector, tmp_path):
+    Image.new("RGB", (1600, 1440), (20, 160, 60)).save(tmp_path / "large.png")
+    report = scan_image(tmp_path / "large.png", detector)
+    told = "faces less than 80 px wide were not looked for in a picture of this size"
+    assert report.reason == f"No face was found in the picture; {told}."
+    assert unlooked(1600, 1440, "REAL") == [told] and unlooked(1600, 1440, "FAKE") == unlooked(640, 360, "REAL") == []
 
 
 def test_a_picture_is_read_as_a_viewer_shows_it(tmp_path):

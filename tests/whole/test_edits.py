@@ -89,7 +89,7 @@ def test_a_head_seen_from_the_side_does_not_lean(side):
 def test_one_leaning_window_is_left_out_and_the_cache_says_the_same(detector: Detector):
     plain = synthetic([True] * 48, windows=[0] * 24 + [1] * 24, grid_only=True)
     faces = leaned(plain, 1, 33)
-    assert leaning_windows(faces.tracks[0], faces.clips[0], 18.0) == 1
+    assert len(leaning_windows(faces.tracks[0], faces.clips[0], 18.0)) == 1
     first, second = score_faces(detector, faces)[0].windows
     assert first.probability == score_faces(detector, plain)[0].windows[0].probability
     assert second.probability is None and second.usable == 0

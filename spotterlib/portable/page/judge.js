@@ -74,12 +74,12 @@ async function scored(track, finder, progress) {
   const large = face.side >= how.smallest;
   face.scores = new Map();
   face.heat = new Map();
-  face.leaning = 0;
+  face.leaning = []; // the roll of every window in which the head leans too far
   face.windows = [];
   for (const [window, [start, end]] of finder.spans().entries()) {
     const inside = face.rows.filter((row) => finder.rows[row].window === window);
     const rolls = (rows) => (rows.length ? median(rows.map((row) => rollOf(track.get(row).points))) : 0);
-    if (rolls(inside) > most && inside.length >= how.least_frames) face.leaning++;
+    if (rolls(inside) > most && inside.length >= how.least_frames) face.leaning.push(rolls(inside));
     const could = large && !face.turn ? inside : [];
     const usable = rolls(could) <= most ? could : [];
     let probability = null;

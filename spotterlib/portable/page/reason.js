@@ -23,6 +23,7 @@ const verdictText = (label, p) => `${label} ${certaintyText(label, p)}`.trim();
 const framesOf = (count) => (count === 1 ? "1 frame" : `${count} frames`);
 const looks = (count) => (count === 1 ? "looks" : "look");
 const its = (count) => (count === 1 ? "its" : "their");
+const does = (count) => (count === 1 ? "does 1" : `do ${count}`);
 const spanText = (start, end) => `${start.toFixed(1)} to ${end.toFixed(1)} s`;
 const scoredWindows = (face) => face.windows.filter(({ probability }) => probability !== null);
 const several = (face) => (scoredWindows(face).length > 1 ? scoredWindows(face) : []);
@@ -36,16 +37,15 @@ function turnText(turn) {
 
 function poseProblem(face) {
   if (face.turn) return turnText(face.turn);
-  if (!face.leaning) return "";
-  const lean = median(face.rows.map((row) => rollOf(face.at.get(row).points)));
-  return `the head leans by ${lean.toFixed(0)}°, and this checkpoint judges at most ${ABOUT.most_roll.toFixed(0)}°: turn the video upright`;
+  if (!face.leaning.length) return "";
+  return `the head leans by ${Math.ceil(median(face.leaning))}°, and this checkpoint judges at most ${ABOUT.most_roll.toFixed(0)}°: turn the video upright`;
 }
 
 function unscored(face) {
   const { smallest, least_frames: least } = ABOUT.constants.judging;
-  if (face.side < smallest) return `a face ${face.side.toFixed(0)} px wide; ${smallest} are needed`;
+  if (face.side < smallest) return `a face ${Math.trunc(face.side)} px wide; ${smallest} are needed`;
   const best = Math.max(...face.windows.map(({ usable }) => usable));
-  return poseProblem(face) || `seen in at most ${best} frames of a window; ${least} are needed`;
+  return poseProblem(face) || `seen in at most ${framesOf(best)} of a window; ${least} are needed`;
 }
 
 // Every scored window of every face, in the order of time.
@@ -80,7 +80,7 @@ function against(faces, found, label) {
     for (const { face, number } of forged.slice(0, NAMED))
       told.push(`face ${number} of ${faces.length}, ${whereText(face, found)}, looks forged on its own ` +
         `(${probabilityText(face.probability, "p")}): look at it`);
-    if (forged.length > NAMED) told.push(`so do ${forged.length - NAMED} more faces`);
+    if (forged.length > NAMED) told.push(`so ${does(forged.length - NAMED)} more`);
     for (const { face, number } of whole)
       told.push(...forgedWindows(scoredWindows(face), judged.length > 1 ? ` of face ${number}` : ""));
   }
@@ -98,6 +98,13 @@ function against(faces, found, label) {
     if (real) told.push(`${real} of ${windows.length} windows${who} ${looks(real)} real on ${its(real)} own`);
   }
   return told;
+}
+
+// The faces that nobody looked for in a picture of so many px, though they would be large enough to be judged.
+function unlooked(width, height, label) {
+  const { side, least_face: face } = ABOUT.constants.detection, px = face / Math.min(1, side / Math.max(Math.min(width, height), 1));
+  if (px <= ABOUT.constants.judging.smallest || label === "FAKE") return [];
+  return [`faces less than ${rounded(px)} px wide were not looked for in a picture of this size`];
 }
 
 function forgedSegments(segments) {
@@ -133,7 +140,7 @@ function unjudged(faces, found) {
   const told = [], least = ABOUT.constants.judging.least_frames, without = faces.filter(({ probability }) => probability === null);
   for (const face of without.slice(0, NAMED))
     told.push(`a face ${whereText(face, found)}, was found and not judged (${face.reason})`);
-  if (without.length > NAMED) told.push(`${without.length - NAMED} more faces were found and not judged`);
+  if (without.length > NAMED) told.push(`found and not judged: ${without.length - NAMED} more`);
   faces.forEach((face, i) => {
     const short = face.windows.filter((w) => w.usable > 0 && w.usable < least && w.probability === null);
     if (face.probability === null || !short.length) return;
@@ -149,16 +156,18 @@ function passingBy(found) {
   const large = found.passing.filter(({ side }) => side >= ABOUT.constants.judging.smallest);
   const told = large.slice(0, NAMED).map((face) => `what may be a face, ${whereText(face, found)}, was seen in only ` +
     `${framesOf(face.rows.length)} and not judged`);
-  if (large.length > NAMED) told.push(`so was what may be a face at ${large.length - NAMED} more places`);
+  const more = large.length - NAMED;
+  if (more > 0) told.push(`so was what may be a face at ${more} more place${more > 1 ? "s" : ""}`);
   return told;
 }
 
 // How much of what a player's clock counts is no part of the duration.
 function pausesOf(times) {
-  const count = gapsOf(times).length, length = (last(times) - last(filmed(times))).toFixed(0);
+  const count = gapsOf(times).length, length = rounded(last(times) - last(filmed(times)));
   if (!count) return [];
   const lasting = count === 1 ? `a pause of ${length} s` : `${count} pauses, ${length} s in all,`;
-  return [`in ${lasting} no new picture comes: what a player's clock counts there is no part of the video's length`];
+  return [`in ${lasting} no new picture comes (a player goes on showing the last one): these seconds are not counted in ` +
+    "the length given here"];
 }
 
 // What a verdict does not claim, and how it fared before.
@@ -184,7 +193,7 @@ function reasonOf(found) {
   } else if (p === null) {
     const best = Math.max(...faces.flatMap((face) => face.windows.map(({ usable }) => usable)));
     const widest = Math.max(...faces.map(({ side }) => side)), posed = faces.map(poseProblem).find(Boolean);
-    said.push(widest < smallest ? `the largest face is only ${widest.toFixed(0)} px wide, and ${smallest} are needed for a verdict`
+    said.push(widest < smallest ? `the largest face is only ${Math.trunc(widest)} px wide, and ${smallest} are needed for a verdict`
       : posed || `a face was found in only ${framesOf(best)} of a window, and ${least} are needed for a verdict`);
   } else if (verdictOf(p) === "UNDECIDED") {
     said.push(`the probability of a fake, ${probabilityText(p)}, lies between the thresholds ${t_low.toFixed(2)} and ${t_high.toFixed(2)}`);
@@ -199,15 +208,13 @@ function reasonOf(found) {
   said.push(...passingBy(found));
   faces.forEach((face, i) => {
     const whose = faces.length === 1 ? "the head" : `the head of face ${i + 1}`;
-    if (face.probability !== null && face.leaning)
-      said.push(`windows in which ${whose} leans by more than ${ABOUT.most_roll.toFixed(0)}° were not judged: ${face.leaning}`);
+    if (face.probability !== null && face.leaning.length)
+      said.push(`windows in which ${whose} leans by more than ${ABOUT.most_roll.toFixed(0)}° were not judged: ${face.leaning.length}`);
   });
   said.push(...pausesOf(times));
   if (found.coverage < 0.995)
-    said.push(`only ${rounded(100 * found.coverage)}% of the video was looked at, in ${finder.window} windows`);
-  const { side, least_face: face } = ABOUT.constants.detection, px = face / Math.min(1, side / Math.max(Math.min(found.width, found.height), 1));
-  if (px > smallest && label !== "FAKE")
-    said.push(`faces less than ${px.toFixed(0)} px wide were not looked for in a picture of this size`);
+    said.push(`only ${rounded(100 * found.coverage)}% of the video was looked at (windows: ${finder.window})`);
+  said.push(...unlooked(found.width, found.height, label));
   if (times.length < 0.9 * found.announced)
     said.push(`the file is damaged: ${times.length} of its ${framesOf(found.announced)} can be decoded`);
   said.push(...limitsOf(judged, label));

@@ -46,7 +46,7 @@ async function scanStill(file) {
   const whole = { faces, turn, probability, thresholds, label: verdictOf(probability, thresholds), still: true, times: [0], coverage: 1,
     finder: { rows: [{ index: 0, time: 0, window: 0 }], scenes: new Map([[0, await sceneOf(picture)]]) },
     info: { width, height, fps: 1, frames: 1, duration: 0, codec, has_audio: false } };
-  whole.reason = stillReason(whole);
+  whole.reason = stillReason(whole, unlooked(width, height, whole.label));
   return reported(file, codec.toUpperCase(), whole, { faces: (seen - begun) / 1000, score: (performance.now() - seen) / 1000 });
 }
 
@@ -68,14 +68,14 @@ async function scoredStill(picture, found, number) {
 
 async function unscoredStill(face) {
   const { smallest } = ABOUT.constants.judging, most = ABOUT.most_roll, lean = rollOf(face.at.get(0).points);
-  if (face.side < smallest) return `a face ${face.side.toFixed(0)} px wide; ${smallest} are needed`;
+  if (face.side < smallest) return `a face ${Math.trunc(face.side)} px wide; ${smallest} are needed`;
   const turn = await lying(face);
   if (turn) return `the face stands upright only after a turn by ${turn}° to the left: turn the picture and scan it again`;
-  if (lean > most) return `the head leans by ${lean.toFixed(0)}°, and this checkpoint judges at most ${most.toFixed(0)}°: turn the picture upright`;
+  if (lean > most) return `the head leans by ${Math.ceil(lean)}°, and this checkpoint judges at most ${most.toFixed(0)}°: turn the picture upright`;
   return "";
 }
 
-function stillReason({ faces, label, probability: p, turn, thresholds: { t_low, t_high } }) {
+function stillReason({ faces, label, probability: p, turn, thresholds: { t_low, t_high } }, small) {
   const said = [], scored = faces.filter(({ probability }) => probability !== null).length;
   if (!faces.length) said.push("no face was found in the picture");
   else if (p === null) said.push(faces[0].reason);
@@ -85,6 +85,7 @@ function stillReason({ faces, label, probability: p, turn, thresholds: { t_low, 
   if (scored > 1) said.push(`${scored} faces were scored, and their number is allowed for`);
   if (p !== null && scored < faces.length)
     for (const { reason } of faces.slice(scored, scored + NAMED)) said.push(`a face was found and not judged (${reason})`);
+  said.push(...small);
   if (p !== null) {
     said.push(ABOUT.of_stills.caution);
     if (!forStills().own) said.push(ABOUT.of_stills.uncalibrated);
