@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # nothing is compiled beforehand: a third of the time, for modules of which one in five is ever imported; what is, is kept
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt \
+# (where somebody forbids that, everything is compiled now)
+COMPILED := $(if $(PYTHONDONTWRITEBYTECODE),,--no-compile )
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(COMPILED)--constraint constraints.txt \
 	--config-settings editable_mode=compat --editable
 export PYTHONDONTWRITEBYTECODE :=
 

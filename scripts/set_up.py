@@ -50,7 +50,9 @@ def commands(python: Path, extras: str) -> list[list[str]]:
 
     Compatible, so that editors and type checkers find the clone: they run no import hook.
     """
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if not os.environ.get("PYTHONDONTWRITEBYTECODE"):  # what is imported is compiled then, and kept
+        pip.append("--no-compile")
     clone = ["--config-settings", "editable_mode=compat", "--editable", f".[{extras}]"]
     return [[*pip, "--constraint", "constraints.txt", *clone]]
 

@@ -54,8 +54,9 @@ def find_input(path: str | os.PathLike[str]) -> Path:
             return Path(os.path.abspath(candidate))
     bare = _bare(path)
     local = re.fullmatch(r"file:/+(?:localhost/)?(.+)", bare, re.I)  # as a browser or a file manager names a file
-    meant = named_path("/" + unquote(local[1]) if local else bare)
-    if meant.name and os.path.lexists(Path.cwd() / meant):
+    # file:///C:/… of Windows begins with the drive
+    meant = named_path(re.sub(r"^/(?=[A-Za-z]:)", "", "/" + unquote(local[1])) if local else bare)
+    if meant.name and any(os.path.lexists(place / meant) for place in (Path.cwd(), home())):
         raise DataError(f"There is nothing at {asked!s}, but there is {meant}: leave out what stands round it.")
     if local:
         raise DataError(f"There is nothing at {meant}. Check the spelling, or give the whole path without file:.")

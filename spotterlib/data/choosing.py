@@ -61,7 +61,8 @@ def _labels(found: Found) -> dict[str, int]:
     given = found.rows["label"] if "label" in found.rows else [""] * len(found.rows)
     labels = {}
     for path, label in zip(found.rows["path"], given, strict=True):
-        said = label_of(label) if label_of(label) is not None else read_folders(path.rpartition("/")[0])[0]
+        if (said := label_of(label)) is None:
+            said = read_folders(path.rpartition("/")[0])[0]
         if said is not None:
             labels[path] = said
     return labels

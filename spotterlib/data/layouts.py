@@ -7,11 +7,12 @@ import posixpath
 from functools import lru_cache
 
 from ..base import DataError
+from ..video import is_video
 from .csv_head import csv_mark, csv_names
 from .fakeavceleb import FAKE_AV_FOLDERS
 from .known_sets import dfdc_csvs, is_dfdc_json
 from .rows import METHODS, PATH_NAMES, SPLIT_NAMES, UNKNOWN, Found, compression_of
-from .walk import Tree, folders_of, slashed
+from .walk import Tree, folders_of, slashed, stem_of
 
 _REAL = (
     "real reals 0_real original originals original_sequences youtube actors celeb-real youtube-real pristine genuine"
@@ -40,17 +41,20 @@ def read_folders(folder: str) -> tuple[int | None, str, str, str]:
     return label, method, compression, split
 
 
-def lists_videos(tree: Tree, path: str) -> bool:
+def lists_videos(tree: Tree, path: str, loosely: bool = False) -> bool:
     """Whether a CSV names one of the tree's videos, in whatever column; a data set may come with one of another kind.
 
-    True of one that cannot be read, too: it may be meant, and whoever reads it says what is wrong.
+    loosely: by its name without folders, or without its ending, too. True of a table that cannot be read: it may be
+    meant, and whoever reads it says what is wrong.
     """
-    known = {*tree.videos, *(path for path, _ in tree.problems)}
+    known = {*tree.videos, *(path for path, _ in tree.problems if is_video(path))}
+    if loosely:
+        known |= {name for path in tree.videos for name in (path.rpartition("/")[2], stem_of(path))}
     try:
         with open(tree.root / path, encoding="utf-8-sig", newline="") as file:
             mark, _ = csv_mark(file)
             cells = (cell.strip() for line in csv.reader(file, delimiter=mark) for cell in line)
-            return any(cell in known or _in_tree(tree, cell) in known for cell in cells if cell)
+            return any(cell in known or (is_video(cell) and _in_tree(tree, cell) in known) for cell in cells if cell)
     except (OSError, ValueError, csv.Error):
         return True
 

@@ -21,7 +21,7 @@ def read_plain(tree: Tree) -> Found:
     beside = next((path for path in tree.others if path.lower() == "metadata.csv"), None)
     labelled = any(read_folders(path.rpartition("/")[0])[0] is not None for path in videos)
     columns = csv_names(tree.root / beside) if beside else []
-    if beside and labelled and not PATH_NAMES & set(columns) and not lists_videos(tree, beside):
+    if beside and labelled and not PATH_NAMES & set(columns) and not lists_videos(tree, beside, loosely=True):
         told = shortened(", ".join(columns)) or "none"  # the folders say enough without it
         found.problems.append((beside, f"left aside, for it lists none of the videos here (its columns: {told})"))
     elif beside:

@@ -40,9 +40,10 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
         )  # fmt: skip
     except (OSError, ValueError, csv.Error) as error:
         why = " ".join(str(error).split())
+        uneven = isinstance(error, pd.errors.ParserError)
+        quotes = "; what holds a separator, as the number 1,0 does between commas, needs quotes" * uneven
         raise DataError(
-            f"{path} cannot be read as a CSV ({why}). Save it as UTF-8 with a line of names; what holds a separator, "
-            "as the number 1,0 does between commas, needs quotes."
+            f"{path} cannot be read as a CSV ({why}). Save it as UTF-8 with a line of names{quotes}."
         ) from error
     names = [str(name).strip().lower() for name in table.iloc[0]]
     table = table.iloc[1:].reset_index(drop=True)

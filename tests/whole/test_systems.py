@@ -73,8 +73,11 @@ def test_a_command_for_each_system_installs_what_make_installs(monkeypatch, caps
     lines = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n\t", "").splitlines()
     (install,) = [line.partition(" := ")[2] for line in lines if line.startswith("INSTALL := ")]
     (recipe,) = [line.replace("$(INSTALL)", install) for line in lines if "$(INSTALL) '.[notebooks,onnx]'" in line]
-    (command,) = set_up.commands(Path("python"), "notebooks,onnx")
-    assert " ".join(command[1:]).replace("'", "") == recipe.strip().removeprefix("$(BIN)/python ").replace("'", "")
+    recipe = recipe.strip().removeprefix("$(BIN)/python ").replace("'", "")
+    for forbidden, compiled in (("", "--no-compile "), ("1", "")):
+        monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", forbidden)
+        (command,) = set_up.commands(Path("python"), "notebooks,onnx")
+        assert " ".join(command[1:]).replace("'", "") == recipe.replace("$(COMPILED)", compiled)
     monkeypatch.setattr(set_up, "CLONE", Path("nowhere"))
     asked = []
     monkeypatch.setattr(set_up.venv, "create", lambda place, with_pip: asked.append(place))
