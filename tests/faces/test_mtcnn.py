@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from makers.face_clips import portrait, stage
-from makers.torchvision_ops import declare_missing_operators
+from makers.torchvision_ops import declare_missing_operators, nms
 
 from spotterlib.base import SpotterError
 from spotterlib.faces import mtcnn
@@ -76,6 +76,16 @@ def test_of_boxes_that_overlap_the_surest_stands():
     assert surest(boxes, scores, 0.9).tolist() == [1, 3, 2, 0]
     assert surest(boxes, scores, 0.7, of_smaller=True).tolist() == [1, 3]  # the small one lies inside the large
     assert surest(boxes[:0], scores[:0], 0.5).tolist() == []
+
+
+def test_of_many_boxes_those_stand_that_stand_one_by_one():
+    rng = np.random.default_rng(0)
+    low = rng.uniform(0, 120, (300, 2))
+    boxes = np.concatenate([low, low + rng.uniform(8, 60, (300, 2))], axis=1).astype(np.float32)
+    scores = rng.permutation(300).astype(np.float32)
+    for most in (0.3, 0.7):
+        kept = nms(torch.from_numpy(boxes), torch.from_numpy(scores), most).tolist()
+        assert surest(boxes, scores, most).tolist() == kept and 40 < len(kept) < 300
 
 
 def test_a_candidate_outside_the_picture_is_passed_over(monkeypatch):
