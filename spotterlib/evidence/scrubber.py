@@ -105,7 +105,7 @@ class FrameScrubber:
     def build(self) -> ScrubberView:
         """A fresh set of widgets. Raises `ArgumentError` when there is no face to show."""
         if not self.faces:
-            raise ArgumentError("No face was followed: there is nothing to scrub.")
+            raise ArgumentError(f"No face was {'found' if self.still else 'followed'}: there is nothing to scrub.")
         late = {
             "step": 0.05,
             "continuous_update": False,
@@ -193,7 +193,8 @@ class FrameScrubber:
     def picture(
         self, face: int, row: int, opacity: float = OPACITY, threshold: float = THRESHOLD, style: str = "grid"
     ) -> np.ndarray:
-        """Crop, crop with evidence, and the timeline below: uint8 RGB (262, 450, 3) of one row of a face's grid."""
+        """Crop, crop with evidence, and the timeline below: uint8 RGB (262, 450, 3) of one row of a face's grid; of a
+        still picture, which has no timeline, (224, 450, 3)."""
         return self._picture(face, row, opacity, threshold, style, self._timeline(face))
 
     def caption(self, face: int, row: int) -> str:
@@ -227,7 +228,7 @@ class FrameScrubber:
                 canvas[:SIDE, left : left + SIDE] = (43, 46, 52)
                 start = left + (SIDE - draw.text_width("no face found here", 15)) // 2
                 draw.put_text(canvas, "no face found here", (start, SIDE // 2), 15, draw.PALE)
-        return canvas
+        return canvas[:SIDE] if self.still else canvas  # one picture has no course in time
 
     def _whose(self, face: int) -> str:
         """A face in the list of them: its number, and the verdict on it alone."""

@@ -22,8 +22,9 @@ LIMITS = (
     "Kinds of forgery unlike those it was trained on can pass unnoticed. Strong compression, small, dark or blurred "
     "faces, filters and heavy make-up can mislead it in either direction.",
     "How red a frame gets is its own score; where it is red, the picture weighed towards “fake”, on a coarse grid. A "
-    "pale frame has a low score, or no cell of it weighed so; neither makes it genuine. The outline frames what is at "
-    "least half of full red, and is no outline of a manipulated area.",
+    "pale frame has a low score, or no cell of it weighed so, or too little of its window could be judged; none of "
+    "these makes it genuine. The outline frames what is at least half of full red, and is no outline of a manipulated "
+    "area.",
     "The verdict is made from the clip as a whole; a frame score judges one still. The two can disagree.",
     "Before relying on it, look for the original, ask for the source, and have a second method and a second person "
     "look.",

@@ -41,7 +41,8 @@ def picture_kind(path: str | os.PathLike[str]) -> str:
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """A JPEG, PNG or WebP as a viewer shows it (turned as its EXIF says): uint8 RGB (H, W, 3).
+    """A JPEG, PNG or WebP as a viewer shows it (turned as its EXIF says, what is transparent on white): uint8 RGB
+    (H, W, 3).
 
     Raises `VideoError` for another file, a damaged one, one that moves, and one of too many pixels.
     """
@@ -65,6 +66,9 @@ def read_picture(path: Path) -> np.ndarray:
             shown = ImageOps.exif_transpose(picture)
             if shown.mode.startswith("I"):  # 16 bits a pixel
                 shown = Image.fromarray((np.asarray(shown).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+            if shown.has_transparency_data:  # what is hidden is not shown: a viewer lays the rest on a page
+                shown = shown.convert("RGBA")
+                shown = Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown)
             return np.ascontiguousarray(np.asarray(shown.convert("RGB")))
     except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
         raise VideoError(f"{path} cannot be read as a picture ({error}). Copy or download it again.") from error

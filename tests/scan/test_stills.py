@@ -95,6 +95,7 @@ def test_nothing_shown_of_a_picture_speaks_of_a_video(face, detector, tmp_path, 
     assert not any(isinstance(each, Play) for each in parts_of(FrameScrubber(report).whole())), (
         "one frame plays nothing"
     )
+    assert FrameScrubber(report).picture(0, 0).shape[0] == report.faces[0].clip.frames.shape[1], "nor has it a course"
 
 
 def test_the_card_may_have_a_calibration_for_stills(face, detector, tmp_path):
@@ -167,6 +168,17 @@ def test_a_large_picture_tells_how_small_a_face_may_have_been_missed(detector, t
     told = "faces less than 80 px wide were not looked for in a picture of this size"
     assert report.reason == f"No face was found in the picture; {told}."
     assert unlooked(1600, 1440, "REAL") == [told] and unlooked(1600, 1440, "FAKE") == unlooked(640, 360, "REAL") == []
+
+
+def test_what_a_picture_hides_is_not_looked_at(tmp_path):
+    """A portrait that was cut out keeps what stood behind it, which nobody sees."""
+    pixels = np.full((4, 6, 4), (200, 30, 10, 255), np.uint8)
+    pixels[:, 3:, 3] = 0
+    pixels[:, 2, 3] = 128
+    Image.fromarray(pixels).save(tmp_path / "cut.png")
+    read = read_picture(tmp_path / "cut.png").astype(int)
+    assert (read[:, :2] == (200, 30, 10)).all() and (read[:, 3:] == 255).all()
+    assert np.abs(read[:, 2] - (227, 142, 132)).max() <= 1
 
 
 def test_a_picture_is_read_as_a_viewer_shows_it(tmp_path):
