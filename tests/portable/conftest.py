@@ -10,12 +10,17 @@ from spotterlib.portable import library_files, write_page
 
 
 @pytest.fixture(scope="session")
-def written(tmp_path_factory):
-    """The page with the shipped checkpoint."""
+def libraries():
+    """The JavaScript that the page carries, by name."""
     try:
-        library_files(ROOT / "runs" / "npm")
+        return library_files(ROOT / "runs" / "npm")
     except SpotterError as error:
         pytest.skip(f"the page's JavaScript is not here: {error}")
+
+
+@pytest.fixture(scope="session")
+def written(libraries, tmp_path_factory):
+    """The page with the shipped checkpoint."""
     return write_page(tmp_path_factory.mktemp("page"), cache=ROOT / "runs" / "npm")
 
 

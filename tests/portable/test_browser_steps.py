@@ -20,7 +20,7 @@ from spotterlib.faces.windows import coverage_of, plan_windows
 from spotterlib.metrics import certainty_text, probability_text
 from spotterlib.model import read_checkpoint
 from spotterlib.portable import app_constants
-from spotterlib.portable.browser import PAGE
+from spotterlib.portable.browser import FINDING, PAGE
 from spotterlib.scan import zone_map, zone_shares
 from spotterlib.scan.told import pauses
 from spotterlib.scan.turned import face_roll
@@ -116,6 +116,40 @@ def test_colours_are_those_of_ffmpeg(call, matrix, number, full):
         full,
     )
     assert array_of(ours, height, width).tolist() == Look(width, height).rgb(frame).astype(float).tolist()
+
+
+@pytest.fixture(scope="module")
+def reads(browser, libraries, tmp_path_factory):
+    """Calls a function of what the page reads videos by; a browser decodes for a page that has an address."""
+    page = browser.new_page()
+    blank = tmp_path_factory.mktemp("blank") / "index.html"
+    blank.write_text("<!DOCTYPE html><title>reads</title>")
+    page.goto(blank.as_uri())
+    page.add_script_tag(content=libraries["demuxer"].decode())
+    page.add_script_tag(content="let ABOUT = null;")
+    for name in FINDING:
+        page.add_script_tag(path=PAGE / f"{name}.js")
+    return lambda code, *values: page.evaluate(f"(values) => ({code})(...values)", list(values))
+
+
+@pytest.mark.parametrize(
+    ("has", "wanted"),
+    [(["software", "plain"], "software"), (["plain"], "plain"), (["software"], "software"), ([], None)],
+)
+def test_what_only_the_platform_decodes_is_asked_of_the_platform(reads, has, wanted):
+    code = """async (has) => {
+        const kept = VideoDecoder.isConfigSupported;
+        const kindOf = ({ hardwareAcceleration: how }) => ({ "prefer-software": "software", undefined: "plain" })[how];
+        VideoDecoder.isConfigSupported = async (config) => {
+            if (!has.length) throw new TypeError("no such codec");
+            return { supported: has.includes(kindOf(config)), config };
+        };
+        try {
+            const found = await decodable({ codec: "hvc1.1.6.L93.B0", codedWidth: 64, codedHeight: 48 });
+            return found && [kindOf(found), found.codec];
+        } finally { VideoDecoder.isConfigSupported = kept; }
+    }"""
+    assert reads(code, has) == (wanted and [wanted, "hvc1.1.6.L93.B0"])
 
 
 def videos() -> list[tuple[np.ndarray, list[int]]]:

@@ -19,10 +19,9 @@ async function openVideo(file) {
     throw new Unreadable(`The file cannot be read as a video (${error.message}). Is it complete, and a video at all? ${CONVERT}`);
   }
   if (!track) throw new Unreadable("The file has no picture track. If it is sound only, there is no face to look at.");
-  const config = await track.getDecoderConfig();
-  const support = config && await VideoDecoder.isConfigSupported(config).catch(() => ({ supported: false }));
-  if (!support?.supported)
-    throw new Unreadable(`This browser cannot decode the video's codec (${config?.codec ?? track.codec ?? "unknown"}). ${CONVERT}`);
+  const plain = await track.getDecoderConfig(), config = plain && await decodable(plain);
+  if (!config)
+    throw new Unreadable(`This browser cannot decode the video's codec (${plain?.codec ?? track.codec ?? "unknown"}). ${CONVERT}`);
   const stamps = [];
   for await (const packet of new EncodedPacketSink(track).packets(undefined, undefined, { metadataOnly: true }))
     if (packet.timestamp > -1e-6) stamps.push(packet.timestamp);  // what an edit list leaves out comes before 0
@@ -33,6 +32,16 @@ async function openVideo(file) {
     container: (await input.getFormat()).name };
 }
 
+// What to ask the decoder for, or null: software first, which gives the same everywhere; some codecs only the platform decodes
+// (HEVC in Chromium, on Android H.264 too).
+async function decodable(config) {
+  for (const asked of [{ ...config, hardwareAcceleration: "prefer-software" }, config]) {
+    const support = await VideoDecoder.isConfigSupported(asked).catch(() => null);
+    if (support?.supported) return asked;
+  }
+  return null;
+}
+
 // Every frame in presentation order: take(index, VideoFrame, time in s from 0); returns the times of all, and whether the browser gave up midway.
 async function eachFrame(video, take) {
   const { EncodedPacketSink } = Mediabunny, ready = [], times = [];
@@ -41,7 +50,7 @@ async function eachFrame(video, take) {
     output: (frame) => { ready.push(frame); wake(); },
     error: (error) => { failed = error; wake(); },
   });
-  decoder.configure({ ...video.config, hardwareAcceleration: "prefer-software" });
+  decoder.configure(video.config);
   const feed = (async () => {
     for await (const packet of new EncodedPacketSink(video.track).packets()) {
       while (!failed && (decoder.decodeQueueSize > 8 || ready.length > 8)) await new Promise((go) => setTimeout(go, 2));
