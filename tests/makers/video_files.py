@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import struct
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,6 +54,29 @@ def encode(
                 frame.pts, frame.time_base = times[number], Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+    return path
+
+
+HELD = {  # a, b, c, d of the display matrix: the frame as it is to be shown
+    (1, 0, 0, 1): lambda frame: frame,
+    (-1, 0, 0, 1): lambda frame: frame[:, ::-1],
+    (1, 0, 0, -1): lambda frame: frame[::-1],
+    (-1, 0, 0, -1): lambda frame: frame[::-1, ::-1],
+    (0, 1, -1, 0): lambda frame: np.rot90(frame, -1),
+    (0, -1, 1, 0): lambda frame: np.rot90(frame),
+    (0, 1, 1, 0): lambda frame: frame.swapaxes(0, 1),
+    (0, -1, -1, 0): lambda frame: frame[::-1, ::-1].swapaxes(0, 1),
+}
+
+
+def held(path, matrix: tuple[int, int, int, int]):
+    """An MP4 of three frames whose display matrix has these a, b, c and d."""
+    encode(path, count=3)
+    data = bytearray(path.read_bytes())
+    a, b, c, d = (each << 16 for each in matrix)
+    place = data.index(b"tkhd") + 4 + 40  # in version 0
+    data[place : place + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
     return path
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+from fractions import Fraction
 
 import av
 import cv2
 import numpy as np
 import pytest
 import torch
+from makers.hard_files import remuxed
+from makers.video_files import HELD, encode, held
 
 from spotterlib import combine_odds
 from spotterlib.evidence.words import heat_words
@@ -24,7 +28,8 @@ from spotterlib.portable.browser import FINDING, PAGE
 from spotterlib.scan import zone_map, zone_shares
 from spotterlib.scan.told import pauses
 from spotterlib.scan.turned import face_roll
-from spotterlib.video import gaps
+from spotterlib.video import gaps, iterate_frames
+from spotterlib.video.decode import Clock
 from spotterlib.video.look import Look
 
 
@@ -150,6 +155,62 @@ def test_what_only_the_platform_decodes_is_asked_of_the_platform(reads, has, wan
         } finally { VideoDecoder.isConfigSupported = kept; }
     }"""
     assert reads(code, has) == (wanted and [wanted, "hvc1.1.6.L93.B0"])
+
+
+READ = """async (coded) => {
+    const video = await openVideo(new Blob([Uint8Array.from(atob(coded), (c) => c.charCodeAt(0))])), pictures = [];
+    const { times, broken } = await eachFrame(video, async (index, frame) => {
+        const { width, height, data } = await pictureOf(frame, video);
+        pictures.push({ width, height, data: Array.from(data) });
+    });
+    return { times, broken, pictures };
+}"""
+
+
+def read(reads, path) -> tuple[list[float], list[np.ndarray]]:
+    """Times and pictures of a video as the page reads them."""
+    found = reads(READ, base64.b64encode(path.read_bytes()).decode())
+    assert not found["broken"]
+    return found["times"], [array_of(each["data"], each["height"], each["width"]) for each in found["pictures"]]
+
+
+@pytest.mark.parametrize("matrix", HELD, ids=str)
+def test_videos_are_turned_and_mirrored_as_by_python(reads, tmp_path, matrix):
+    path = held(tmp_path / "a.mp4", matrix)
+    times, pictures = read(reads, path)
+    theirs = list(iterate_frames(path))
+    assert times == pytest.approx([time for _, time, _ in theirs], abs=1e-5) and len(theirs) == 3
+    for ours, (_, _, frame) in zip(pictures, theirs, strict=True):
+        assert ours.shape == frame.shape and np.abs(ours - frame).max() <= 1
+
+
+@pytest.mark.parametrize("ending", ["mp4", "ts"])
+def test_a_video_that_begins_between_key_frames_begins_with_the_next(reads, tmp_path, ending):
+    whole = encode(tmp_path / f"whole.{ending}", count=24, g="8", bf="0", sc_threshold="0")
+    path = remuxed(whole, tmp_path / f"a.{ending}", kept=lambda number: number >= 3)
+    times, pictures = read(reads, path)
+    theirs = list(iterate_frames(path))
+    assert times == pytest.approx([time for _, time, _ in theirs], abs=1e-5) and len(theirs) == 16
+    assert np.abs(pictures[0] - theirs[0][2]).max() <= 1
+
+
+def test_times_are_those_of_python(reads):
+    """Also of a clock that is set back, of stamps out of order and of equal ones."""
+    rng = np.random.default_rng(4)
+    for step in (0.04, 0.02, 0.1):
+        for back in (0.05, 0.11, 0.29, 0.31, 40.0):
+            stamps = 7 + step * np.arange(60) + np.where(np.arange(60) >= 30, -back, 0)
+            stamps[rng.integers(1, 60, 3)] -= 1.5 * step
+            clock = Clock(1 / step)
+            theirs = []
+            for stamp in stamps:
+                shown = {"pts": round(float(stamp) * 90_000), "dts": None, "time_base": Fraction(1, 90_000)}
+                theirs.append(clock.tick(type("Frame", (), shown)))
+            code = (
+                "(step, stamps) => { const clock = new Clock(step); return stamps.map((stamp) => clock.tick(stamp)); }"
+            )
+            exact = (np.round(stamps * 90_000) / 90_000).tolist()
+            assert reads(code, step, exact) == pytest.approx(theirs, abs=1e-9)
 
 
 def videos() -> list[tuple[np.ndarray, list[int]]]:

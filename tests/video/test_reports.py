@@ -6,7 +6,6 @@ import errno
 import gc
 import itertools
 import os
-import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import av
 import numpy as np
 import psutil
 import pytest
-from makers.video_files import encode, number_of, picture
+from makers.video_files import HELD, encode, held, number_of, picture
 
 from spotterlib.base import VideoError
 from spotterlib.video import (
@@ -180,26 +179,10 @@ def test_written_frames_of_another_size_are_fitted_and_not_stretched(tmp_path):
 
 # --- all eight orientations ------------------------------------------------------------------------------------------
 
-HELD = {  # a, b, c, d of the display matrix: the frame as it is to be shown
-    (1, 0, 0, 1): lambda frame: frame,
-    (-1, 0, 0, 1): lambda frame: frame[:, ::-1],
-    (1, 0, 0, -1): lambda frame: frame[::-1],
-    (-1, 0, 0, -1): lambda frame: frame[::-1, ::-1],
-    (0, 1, -1, 0): lambda frame: np.rot90(frame, -1),
-    (0, -1, 1, 0): lambda frame: np.rot90(frame),
-    (0, 1, 1, 0): lambda frame: frame.swapaxes(0, 1),
-    (0, -1, -1, 0): lambda frame: frame[::-1, ::-1].swapaxes(0, 1),
-}
-
 
 @pytest.mark.parametrize("matrix", HELD, ids=str)
 def test_the_container_turns_and_mirrors(tmp_path, matrix):
-    path = encode(tmp_path / "a.mp4", count=3)
-    data = bytearray(path.read_bytes())
-    a, b, c, d = (each << 16 for each in matrix)
-    place = data.index(b"tkhd") + 4 + 40  # in version 0
-    data[place : place + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
-    path.write_bytes(data)
+    path = held(tmp_path / "a.mp4", matrix)
     wanted = HELD[matrix](picture(1))
     frame = read_frames(path, [1])[1]
     assert frame.shape == wanted.shape

@@ -22,13 +22,16 @@ async function openVideo(file) {
   const plain = await track.getDecoderConfig(), config = plain && await decodable(plain);
   if (!config)
     throw new Unreadable(`This browser cannot decode the video's codec (${plain?.codec ?? track.codec ?? "unknown"}). ${CONVERT}`);
-  const stamps = [];
-  for await (const packet of new EncodedPacketSink(track).packets(undefined, undefined, { metadataOnly: true }))
+  const stamps = [], steps = [];
+  for await (const packet of new EncodedPacketSink(track).packets(undefined, undefined, { metadataOnly: true })) {
     if (packet.timestamp > -1e-6) stamps.push(packet.timestamp);  // what an edit list leaves out comes before 0
+    if (packet.duration > 0) steps.push(packet.duration);
+  }
   stamps.sort((a, b) => a - b);
   const sound = await input.getPrimaryAudioTrack().catch(() => null);
   const told = await track.getColorSpace().catch(() => ({}));
-  return { track, config, stamps, unsaid: !told.matrix, rotation: track.rotation, codec: track.codec, has_audio: Boolean(sound),
+  const flip = await track.getFlip(), step = steps.length ? median(steps) : 1 / 25;
+  return { track, config, stamps, step, unsaid: !told.matrix, rotation: track.rotation, flip, codec: track.codec, has_audio: Boolean(sound),
     container: (await input.getFormat()).name };
 }
 
@@ -42,17 +45,41 @@ async function decodable(config) {
   return null;
 }
 
+// Times from 0 s, strictly rising, of frames in presentation order, `step` s apart on the mean. A clock that is set back (two
+// recordings in one file) goes on from where it was.
+class Clock {
+  constructor(step) {
+    this.step = step;
+    this.now = null;
+  }
+
+  tick(stamp) {
+    if (this.now === null) {
+      this.offset = -stamp;
+      return this.now = 0;
+    }
+    let time = stamp + this.offset;
+    if (time < this.now - Math.max(0.1, 3 * this.step)) {
+      this.offset += this.now + this.step - time;
+      time = this.now + this.step;
+    }
+    return this.now = Math.max(time, this.now + 1e-4);
+  }
+}
+
 // Every frame in presentation order: take(index, VideoFrame, time in s from 0); returns the times of all, and whether the browser gave up midway.
 async function eachFrame(video, take) {
-  const { EncodedPacketSink } = Mediabunny, ready = [], times = [];
-  let failed = null, wake = () => {}, done = false, first = null;
+  const { EncodedPacketSink } = Mediabunny, ready = [], times = [], clock = new Clock(video.step);
+  let failed = null, wake = () => {}, done = false, begun = false;
   const decoder = new VideoDecoder({
     output: (frame) => { ready.push(frame); wake(); },
     error: (error) => { failed = error; wake(); },
   });
   decoder.configure(video.config);
   const feed = (async () => {
-    for await (const packet of new EncodedPacketSink(video.track).packets()) {
+    for await (const packet of new EncodedPacketSink(video.track).packets(undefined, undefined, { verifyKeyPackets: true })) {
+      begun ||= packet.type === "key";
+      if (!begun) continue;  // a decoder takes nothing before a key frame
       while (!failed && (decoder.decodeQueueSize > 8 || ready.length > 8)) await new Promise((go) => setTimeout(go, 2));
       if (failed) break;
       decoder.decode(packet.toEncodedVideoChunk());
@@ -64,9 +91,7 @@ async function eachFrame(video, take) {
     if (frame && frame.timestamp < -1) frame.close();
     else if (frame) {
       try {
-        const time = frame.timestamp / 1e6;
-        first ??= time;
-        times.push(times.length ? Math.max(time - first, last(times) + 1e-4) : 0);
+        times.push(clock.tick(frame.timestamp / 1e6));
         await take(times.length - 1, frame, last(times));
       } finally {
         frame.close();
@@ -98,7 +123,7 @@ function matrixOf({ colorSpace: { matrix }, visibleRect: { width, height } }, un
 }
 
 // A frame as a player shows it: RGB, upright, its pixels square.
-async function pictureOf(frame, { rotation, unsaid }) {
+async function pictureOf(frame, { rotation, flip, unsaid }) {
   const { width, height } = frame.visibleRect, format = frame.format, matrix = matrixOf(frame, unsaid);
   let picture;
   if (PLANAR[format] && matrix) {
@@ -113,7 +138,8 @@ async function pictureOf(frame, { rotation, unsaid }) {
   }
   const wide = Math.round(frame.displayWidth * height / frame.displayHeight);
   if (Math.abs(wide - width) > 1) picture = stretched(picture, wide, height);
-  return turned(picture, -rotation / 90);
+  picture = turned(picture, -rotation / 90);
+  return flip ? mirrored(picture) : picture;
 }
 
 // A small look at a frame, for cuts: brightness and two colours at so many places, nothing averaged.

@@ -141,6 +141,17 @@ function turned(picture, quarters) {
   return { width, height, data: out };
 }
 
+// The picture with left and right exchanged.
+function mirrored({ width, height, data }) {
+  const out = new data.constructor(data.length);
+  for (let y = 0, o = 0; y < height; y++)
+    for (let x = 0; x < width; x++, o += 3) {
+      const i = 3 * (y * width + width - 1 - x);
+      out[o] = data[i]; out[o + 1] = data[i + 1]; out[o + 2] = data[i + 2];
+    }
+  return { width, height, data: out };
+}
+
 // How much of each colour difference goes into red, blue and green, in 65,536ths (ITU-R BT.709, 601, 2020), as in FFmpeg.
 const MATRICES = {
   bt709: [117489, 138438, 13975, 34925], bt601: [104597, 132201, 25675, 53279], bt2020: [110013, 140363, 12277, 42626] };
