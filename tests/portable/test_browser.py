@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from makers.face_clips import moving, stage, write_clip
+from makers.video_files import encode
 from PIL import Image
 
 from spotterlib import SpotterError, scan_image, scan_video
@@ -189,6 +190,14 @@ def test_what_is_no_video_is_refused_in_words(page, tmp_path):
     page.wait_for_selector(FOUND)
     said = page.inner_text("#why")
     assert page.is_hidden("#result") and "cannot be read as a video" in said and "ffmpeg -i" in said
+
+
+def test_a_video_whose_picture_changes_its_size_gets_no_half_verdict(page, tmp_path):
+    parts = [encode(tmp_path / f"{width}.ts", size=(width, 48), g="12").read_bytes() for width in (64, 96)]
+    (tmp_path / "a.ts").write_bytes(b"".join(parts))
+    page.set_input_files("#file", tmp_path / "a.ts")
+    page.wait_for_selector(FOUND)
+    assert page.is_hidden("#result") and "changes its size midway" in page.inner_text("#why")
 
 
 def test_a_scan_can_be_cancelled(page, clips):

@@ -185,7 +185,6 @@ function reasonOf(found) {
   const { faces, finder, label, probability: p, times } = found, said = [];
   const { t_low, t_high } = ABOUT.card.thresholds, { smallest, least_frames: least } = ABOUT.constants.judging;
   const judged = faces.filter(({ probability }) => probability !== null);
-  if (found.doubt) said.push(found.doubt);
   if (!faces.length) {
     const how = passingBy(found).length ? "could be followed through" : "was found in";
     said.push(`no face ${how} the ${framesOf(finder.rows.length)} looked at`);

@@ -42,6 +42,7 @@ async function scan(file) {
   let pass = await onePass(video, planWindows(announced, []), [], cuts);
   const actual = planWindows(pass.times, cuts.cuts);
   if (cuts.cuts.length || JSON.stringify(actual) !== JSON.stringify(pass.grids)) pass = await onePass(video, actual, cuts.cuts, null);
+  if (pass.doubt) throw new Unreadable(pass.doubt);
   const { finder, times, size } = pass;
   finder.endWindow();
   const seen = performance.now(), tracks = await finder.faces(), faces = [];
@@ -53,8 +54,8 @@ async function scan(file) {
   const known = faces.flatMap(({ probability }) => (probability === null ? [] : [probability]));
   const probability = known.length ? combined(known) : null;
   const found = {
-    faces, finder, passing: finder.passing(), times, probability, doubt: pass.doubt, announced: announced.length, width: size[0], height: size[1],
-    label: pass.doubt ? "UNDECIDED" : verdictOf(probability),
+    faces, finder, passing: finder.passing(), times, probability, announced: announced.length, width: size[0], height: size[1],
+    label: verdictOf(probability),
     coverage: coverageOf(times, finder.grids.slice(0, finder.window)),
     turn: faces.length ? 0 : await uprightAfter(pass.spare),
   };
@@ -88,9 +89,9 @@ async function onePass(video, grids, known, cuts) {
   return { finder, times, grids, size: size ?? [0, 0], spare, doubt: broken ? BROKEN : changed ? CHANGED : "" };
 }
 
-// Where Python does more than this page does, and another verdict could come out: why there is none here.
-const BROKEN = "the browser could not decode the file to its end, which Spotter in Python may: scan it there";
-const CHANGED = "the picture changes its size midway, which only Spotter in Python follows: scan it there";
+// Where Python does more than this page does, and another verdict could come out: why nothing is shown here.
+const BROKEN = "The browser could not decode the file to its end, which Spotter in Python may: scan it there.";
+const CHANGED = "The picture changes its size midway, which only Spotter in Python follows: scan it there.";
 
 // The whole picture, small, as a JPEG.
 async function sceneOf(picture) {
