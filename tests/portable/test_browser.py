@@ -203,8 +203,26 @@ def test_a_video_whose_picture_changes_its_size_gets_no_half_verdict(page, tmp_p
 def test_a_scan_can_be_cancelled(page, clips):
     page.set_input_files("#file", clips / "face.mp4")
     page.wait_for_selector("#work:not([hidden])")
+    late = page.evaluate_handle("() => worker")
     page.click("#cancel")
+    late.evaluate("(old) => old.onmessage({ data: { kind: 'failed', said: 'late', mended: true } })")
+    late.evaluate("(old) => old.onerror({ message: 'late' })")
     assert page.is_hidden("#work") and page.is_hidden("#result") and page.is_hidden("#failed")
+
+
+def test_a_file_dropped_while_the_page_gets_ready_is_scanned_then(browser, written):
+    page = browser.new_page()
+    page.set_default_timeout(300_000)
+    page.add_init_script("""addEventListener("DOMContentLoaded", () => {
+        const dropped = new DataTransfer();
+        dropped.items.add(new File(["no video"], "early.mp4"));
+        self.early = document.getElementById("file").disabled;
+        dispatchEvent(new DragEvent("drop", { dataTransfer: dropped }));
+    })""")
+    page.goto(written.as_uri())
+    page.wait_for_selector("#failed:not([hidden])")
+    assert page.evaluate("() => early") and "cannot be read as a video" in page.inner_text("#why")
+    page.close()
 
 
 def test_the_browser_is_held_to_no_connection(page):

@@ -6,7 +6,7 @@ const STEPS = {
 // threads share memory, which a browser allows only on a page that its server isolates
 const THREADS = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency || 1) : 1;
 const PROCESSOR = `processor, ${THREADS} ${THREADS === 1 ? "thread" : "threads"}`;
-let parts = null, worker = null, begun = 0, ticking = null;
+let parts = null, waiting = null, worker = null, begun = 0, ticking = null;
 
 async function carried(name) {
   const text = el(`carried-${name}`).textContent;
@@ -30,6 +30,7 @@ async function prepare() {
   parts.card.then(sayComputes);
   el("file").disabled = false;
   el("ready").textContent = "Choose a video or a picture";
+  scan(waiting);
 }
 
 const codeAddress = (code) => URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
@@ -72,15 +73,21 @@ function ask(worker, message, card) {
 }
 
 function scan(file) {
-  if (!parts || !file) return;
+  if (!file) return;
+  if (!parts) {  // dropped early: scanned once everything is there
+    waiting = file;
+    el("ready").textContent = `Getting ready for ${file.name} …`;
+    return;
+  }
   stop();
   play(false);
   for (const id of ["result", "failed"]) el(id).hidden = true;
   el("work").hidden = false;
   el("step").textContent = "Getting ready";
   const mine = worker = started();
-  worker.onmessage = ({ data }) => heard(data);
-  worker.onerror = (event) => failed(`The scan stopped (${event.message || "the browser ended it"}). Reload the page; if it stops again, the video may need more memory than there is.`);
+  // what a worker said before it was ended may come after
+  worker.onmessage = ({ data }) => { if (worker === mine) heard(data); };
+  worker.onerror = (event) => { if (worker === mine) failed(`The scan stopped (${event.message || "the browser ended it"}). Reload the page; if it stops again, the video may need more memory than there is.`); };
   parts.card.then((card) => ask(mine, { kind: "scan", file }, card));
   begun = performance.now();
   ticking = setInterval(() => { el("working").textContent = `${((performance.now() - begun) / 1000).toFixed(0)} s`; }, 500);
