@@ -97,26 +97,28 @@ def agree(page, ours: dict, theirs: dict, path) -> None:
 
 @pytest.fixture(scope="module")
 def portraits(clips, tmp_path_factory):
-    """Pictures: one face; the same on its side; two faces, as a JPEG that its EXIF turns; none."""
+    """Pictures: one face; the same on its side; two faces, as a JPEG that its EXIF turns; none, in a misnamed WebP."""
     folder = tmp_path_factory.mktemp("pictures")
     face, two = (read_frames(clips / name, [5])[5] for name in ("face.mp4", "two.mp4"))
     face, two = (cv2.resize(p, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC) for p in (face, two))
-    save = lambda name, picture: Image.fromarray(np.ascontiguousarray(picture)).save(folder / name)  # noqa: E731
+    save = lambda name, picture, kind=None: Image.fromarray(np.ascontiguousarray(picture)).save(folder / name, kind)  # noqa: E731
     save("face.png", face)
     save("side.png", np.rot90(face))
-    save("none.webp", np.full((200, 300, 3), 90, np.uint8))
+    save("none.jpg", np.full((200, 300, 3), 90, np.uint8), "webp")
     turned = Image.Exif()
     turned[0x0112] = 6
     Image.fromarray(np.ascontiguousarray(np.rot90(two))).save(folder / "two.jpg", quality=95, exif=turned)
     return folder
 
 
-@pytest.mark.parametrize("name", ["face.png", "side.png", "two.jpg", "none.webp"])
+@pytest.mark.parametrize("name", ["face.png", "side.png", "two.jpg", "none.jpg"])
 def test_a_still_gets_the_verdict_that_python_gives(page, graphs, portraits, name):
     path = portraits / name
     ours, theirs = scanned(page, path), scan_image(path, graphs).to_dict(heat=True)
     agree(page, ours, theirs, path)
-    assert len(ours["faces"]) == {"two.jpg": 2, "none.webp": 0}.get(name, 1)
+    assert len(ours["faces"]) == {"two.jpg": 2, "none.jpg": 0}.get(name, 1)
+    assert [found["info"]["codec"] for found in (ours, theirs)] == [theirs["file"]["container"].lower()] * 2
+    assert ours["file"]["container"] == theirs["file"]["container"]
     assert ("was turned by" in ours["reason"]) == (name == "side.png")
     assert page.inner_text("#kind") == "Spotter on a picture"
     assert not page.is_visible("#strip") and page.is_visible("#heat") == bool(ours["faces"])
@@ -198,6 +200,24 @@ def test_a_video_whose_picture_changes_its_size_gets_no_half_verdict(page, tmp_p
     page.set_input_files("#file", tmp_path / "a.ts")
     page.wait_for_selector(FOUND)
     assert page.is_hidden("#result") and "changes its size midway" in page.inner_text("#why")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("a.webp", "a WebP that moves"), ("a.png", "moves"), ("a.avif", "HEIC or AVIF"), ("a.gif", "as a video")],
+)
+def test_a_picture_that_moves_is_not_judged_by_its_first_frame(page, tmp_path, name, said):
+    path = tmp_path / name
+    if name == "a.avif":
+        path.write_bytes(b"\0\0\0\x20ftypavif" + bytes(40))
+    else:
+        first, *more = (Image.new("RGB", (64, 48), (shade, 90, 90)) for shade in (20, 200))
+        first.save(path, save_all=True, append_images=more)
+    page.set_input_files("#file", path)
+    page.wait_for_selector(FOUND)
+    assert page.is_hidden("#result") and said in page.inner_text("#why")
+    with pytest.raises(SpotterError):
+        scan_image(path)
 
 
 def test_a_scan_can_be_cancelled(page, clips):

@@ -1,15 +1,30 @@
 // One still picture, as `scan_image` judges it: by the frame head, with a caution of its own.
 
-const isPicture = ({ type, name }) => type.startsWith("image/") || /\.(jpe?g|png|webp|hei[cf]|avif)$/i.test(name);
+const beginning = async (file) => String.fromCharCode(...new Uint8Array(await file.slice(0, 4096).arrayBuffer()));
+
+// What picture a file is by how it begins, whatever its name, as Python has it: "JPEG", "PNG", "WEBP" or "HEIC" (AVIF too); "" for
+// anything else. A raw stream of JPEGs is a video by its ending.
+async function pictureKind(file) {
+  const head = await beginning(file);
+  if (head.startsWith("\xff\xd8\xff") && !/\.mjpe?g$/i.test(file.name)) return "JPEG";
+  if (head.startsWith("\x89PNG\r\n\x1a\n")) return "PNG";
+  if (/^RIFF.{4}WEBP/s.test(head)) return "WEBP";
+  return /^.{4}ftyp(hei[cxms]|mif1|msf1|avi[fs])/s.test(head) ? "HEIC" : "";
+}
 
 // A picture as a viewer shows it, turned as its EXIF says.
-async function pictureIn(file) {
-  const head = String.fromCharCode(...new Uint8Array(await file.slice(0, 4096).arrayBuffer()));
-  if (/^RIFF....WEBP.*ANIM/s.test(head) || /^.PNG(?:(?!IDAT).)*acTL/s.test(head))
+async function pictureIn(file, kind) {
+  const head = await beginning(file);
+  if (kind === "HEIC")
+    throw new Unreadable("The file is a HEIC or AVIF picture, which is not read here. Save it as PNG (a JPEG loses a little more of what " +
+      "is looked for), or set the phone to take pictures as JPEG.");
+  if (kind === "WEBP" && head.startsWith("VP8X", 12) && head.charCodeAt(20) & 2)
+    throw new Unreadable("The file is a WebP that moves, which is not read here. Convert it to MP4.");
+  if (kind === "PNG" && head.split("IDAT")[0].includes("acTL"))
     throw new Unreadable("The picture moves, which is not read here. Convert it to MP4 and scan that.");
   let bitmap;
   try {
-    bitmap = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+    bitmap = await createImageBitmap(new Blob([file], { type: `image/${kind.toLowerCase()}` }), { colorSpaceConversion: "none", premultiplyAlpha: "none" });
   } catch (error) {
     throw new Unreadable(`This browser cannot read the file as a picture (${error.message}). Save it as PNG, JPEG or WebP, or copy it again.`);
   }
@@ -27,10 +42,10 @@ function forStills() {
   return { fitted: own ? own.calibration : ABOUT.card.calibration.frame, thresholds: (own ?? ABOUT.card).thresholds, own: Boolean(own) };
 }
 
-async function scanStill(file) {
+async function scanStill(file, kind) {
   const begun = performance.now();
   tell("step", { step: "read", share: 0 });
-  let picture = await pictureIn(file);
+  let picture = await pictureIn(file, kind);
   tell("step", { step: "faces", share: 0 });
   const turn = await uprightAfter([picture]);
   picture = turned(picture, turn / 90);
@@ -42,12 +57,12 @@ async function scanStill(file) {
   faces.sort((a, b) => (a.probability === null) - (b.probability === null) || (b.probability ?? 0) - (a.probability ?? 0));
   const known = faces.flatMap(({ probability }) => (probability === null ? [] : [probability]));
   const probability = known.length ? combined(known) : null, { thresholds } = forStills();
-  const { width, height } = picture, codec = (file.type.split("/")[1] ?? "picture").toLowerCase();
+  const { width, height } = picture;
   const whole = { faces, turn, probability, thresholds, label: verdictOf(probability, thresholds), still: true, times: [0], coverage: 1,
     finder: { rows: [{ index: 0, time: 0, window: 0 }], scenes: new Map([[0, await sceneOf(picture)]]) },
-    info: { width, height, fps: 1, frames: 1, duration: 0, codec, has_audio: false } };
+    info: { width, height, fps: 1, frames: 1, duration: 0, codec: kind.toLowerCase(), has_audio: false } };
   whole.reason = stillReason(whole, unlooked(width, height, whole.label));
-  return reported(file, codec.toUpperCase(), whole, { faces: (seen - begun) / 1000, score: (performance.now() - seen) / 1000 });
+  return reported(file, kind, whole, { faces: (seen - begun) / 1000, score: (performance.now() - seen) / 1000 });
 }
 
 async function scoredStill(picture, found, number) {

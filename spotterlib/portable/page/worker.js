@@ -19,7 +19,8 @@ onmessage = async ({ data }) => {
     else if (data.kind === "try") tell("tried", { better: isBetter(await compared(data.card)) });
     else if (data.kind === "scan") {
       card = data.card;
-      tell("found", { report: await (isPicture(data.file) ? scanStill : scan)(data.file) });
+      const kind = await pictureKind(data.file);
+      tell("found", { report: await (kind ? scanStill(data.file, kind) : scan(data.file)) });
     }
   } catch (error) {
     tell("failed", { said: error.message, mended: error instanceof Unreadable, where: error.stack });
