@@ -17,7 +17,7 @@ from .export import export_onnx
 from .libraries import LIBRARIES, library_files
 
 PAGE = Path(__file__).with_name("page")
-FINDING = ("pixels", "windows", "detect", "follow", "people", "frames")
+FINDING = ("numbers", "pixels", "windows", "detect", "follow", "people", "frames")
 JUDGING = ("trunk", "judge", "reason", "zones", "still")
 SCRIPTS = (*FINDING, *JUDGING, "hash", "worker")
 """What the worker is made of, in this order, after the libraries."""
@@ -51,6 +51,7 @@ def write_page(
     about |= {"schema": SCHEMA, "settings": {**cropping(), "graphs": True}}
     about |= {"of_stills": {"caution": CAUTION, "uncalibrated": UNCALIBRATED}}
     target = output_path(folder) / "index.html"
+    seen = {"show": ("numbers", "show"), "app": ("app",)}
     text = fill_page(
         "live.html",
         about=about,
@@ -59,7 +60,7 @@ def write_page(
         colors={label: {"plate": list(color), "ink": list(ink_on(color))} for label, color in VERDICTS.items()},
         carried={name: packed(data) for name, data in carried.items()},
         style=(PAGE / "page.css").read_text(encoding="utf-8"),
-        **{name: (PAGE / f"{name}.js").read_text(encoding="utf-8") for name in ("show", "app")},
+        **{name: "\n".join((PAGE / f"{each}.js").read_text("utf-8") for each in parts) for name, parts in seen.items()},
         libraries=LIBRARIES,
     )
     with atomic_path(target) as temporary:

@@ -38,7 +38,7 @@ def call(browser):
     """Calls a function of the page's scripts by its name, with plain values."""
     page = browser.new_page()
     page.add_script_tag(content="let ABOUT = null;")
-    for name in ("pixels", "windows", "follow", "people", "judge", "reason", "zones", "hash"):
+    for name in ("numbers", "pixels", "windows", "follow", "people", "judge", "reason", "zones", "hash"):
         page.add_script_tag(path=PAGE / f"{name}.js")
     about = {"constants": app_constants(), "card": read_checkpoint(None)[2]}
     page.evaluate("(about) => { ABOUT = about; }", about)
@@ -309,6 +309,17 @@ def test_numbers_are_joined_and_said_as_by_python(call):
         assert call("(p) => probabilityText(p, 'p')", p) == probability_text(p, "p")
         for label in ("REAL", "FAKE", "UNDECIDED"):
             assert call("certaintyText", label, p) == certainty_text(label, p)
+
+
+def test_figures_have_the_digits_of_python(call):
+    """Also where they lie exactly between two."""
+    rng = np.random.default_rng(5)
+    values = [*(k / 8 for k in range(-400, 400)), *(k / 4 for k in range(400, 800)), *rng.uniform(0, 200, 500).tolist()]
+    values += [1.005, 2.675, 0.285, 1.115, 0.145]  # just beside the middle
+    for digits in (0, 1, 2):
+        said = call("(values, digits) => values.map((value) => fixed(value, digits))", values, digits)
+        theirs = [f"{value:.{digits}f}" for value in values]
+        assert said == theirs
 
 
 def test_heat_is_named_by_the_zones_of_python(call):

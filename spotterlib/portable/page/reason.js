@@ -3,7 +3,7 @@
 const NAMED = 3;
 
 function hundredths(p) {
-  return p === null || !Number.isFinite(p) ? null : Math.round(Number(p.toFixed(2)) * 100);
+  return p === null || !Number.isFinite(p) ? null : Math.round(Number(fixed(p, 2)) * 100);
 }
 function probabilityText(p, name = "") {
   const whole = hundredths(p);
@@ -24,7 +24,7 @@ const framesOf = (count) => (count === 1 ? "1 frame" : `${count} frames`);
 const looks = (count) => (count === 1 ? "looks" : "look");
 const its = (count) => (count === 1 ? "its" : "their");
 const does = (count) => (count === 1 ? "does 1" : `do ${count}`);
-const spanText = (start, end) => `${start.toFixed(1)} to ${end.toFixed(1)} s`;
+const spanText = (start, end) => `${fixed(start, 1)} to ${fixed(end, 1)} s`;
 const scoredWindows = (face) => face.windows.filter(({ probability }) => probability !== null);
 const several = (face) => (scoredWindows(face).length > 1 ? scoredWindows(face) : []);
 
@@ -38,7 +38,7 @@ function turnText(turn) {
 function poseProblem(face) {
   if (face.turn) return turnText(face.turn);
   if (!face.leaning.length) return "";
-  return `the head leans by ${Math.ceil(median(face.leaning))}°, and this checkpoint judges at most ${ABOUT.most_roll.toFixed(0)}°: turn the video upright`;
+  return `the head leans by ${Math.ceil(median(face.leaning))}°, and this checkpoint judges at most ${fixed(ABOUT.most_roll, 0)}°: turn the video upright`;
 }
 
 function unscored(face) {
@@ -195,7 +195,7 @@ function reasonOf(found) {
     said.push(widest < smallest ? `the largest face is only ${Math.trunc(widest)} px wide, and ${smallest} are needed for a verdict`
       : posed || `a face was found in only ${framesOf(best)} of a window, and ${least} are needed for a verdict`);
   } else if (verdictOf(p) === "UNDECIDED") {
-    said.push(`the probability of a fake, ${probabilityText(p)}, lies between the thresholds ${t_low.toFixed(2)} and ${t_high.toFixed(2)}`);
+    said.push(`the probability of a fake, ${probabilityText(p)}, lies between the thresholds ${fixed(t_low, 2)} and ${fixed(t_high, 2)}`);
   }
   if (judged.length > 1) {
     const together = Math.max(...finder.rows.map((_, row) => judged.filter(({ at }) => at.has(row)).length));
@@ -208,7 +208,7 @@ function reasonOf(found) {
   faces.forEach((face, i) => {
     const whose = faces.length === 1 ? "the head" : `the head of face ${i + 1}`;
     if (face.probability !== null && face.leaning.length)
-      said.push(`windows in which ${whose} leans by more than ${ABOUT.most_roll.toFixed(0)}° were not judged: ${face.leaning.length}`);
+      said.push(`windows in which ${whose} leans by more than ${fixed(ABOUT.most_roll, 0)}° were not judged: ${face.leaning.length}`);
   });
   said.push(...pausesOf(times));
   if (found.coverage < 0.995)

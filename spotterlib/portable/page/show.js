@@ -42,17 +42,17 @@ function showReport(report, side) {
   for (const node of document.querySelectorAll(".moving")) node.hidden = json.still;
   for (const node of document.querySelectorAll(".standing")) node.hidden = !json.still;
   el("kind").textContent = json.still ? "Spotter on a picture" : "Spotter on a video";
-  const hd = json.still ? `${json.info.width} × ${json.info.height}, ${json.info.codec}` : `${json.info.width} × ${json.info.height}, ${json.info.fps.toFixed(2)} frames a second, ${json.info.duration.toFixed(1)} s, ${json.info.codec}`;
+  const hd = json.still ? `${json.info.width} × ${json.info.height}, ${json.info.codec}` : `${json.info.width} × ${json.info.height}, ${fixed(json.info.fps, 2)} frames a second, ${fixed(json.info.duration, 1)} s, ${json.info.codec}`;
   const rows = [
     ["Probability of fake", said.probability],
-    ["REAL at or below, FAKE at or above", `${json.checkpoint.t_low.toFixed(2)}, ${json.checkpoint.t_high.toFixed(2)}`],
+    ["REAL at or below, FAKE at or above", `${fixed(json.checkpoint.t_low, 2)}, ${fixed(json.checkpoint.t_high, 2)}`],
     ["Faces judged", String(json.faces.filter(({ probability }) => probability !== null).length)],
-    [`Share of the ${json.still ? "picture" : "video"} looked at`, `${Math.round(100 * json.coverage)} %`],
+    [`Share of the ${json.still ? "picture" : "video"} looked at`, `${fixed(100 * json.coverage, 0)} %`],
     [json.still ? "Picture" : "Video", hd],
     ["SHA-256 of the file", json.file.sha256],
     ["Checkpoint", `${json.checkpoint.name}, SHA-256 ${json.checkpoint.sha256}`],
     ["Scanned", `${json.examined.at}, by Spotter ${json.examined.spotter}, the page that runs in a browser, on ${json.examined.machine.device}`],
-    ["Took", `${(json.timings.faces + json.timings.score).toFixed(1)} s`],
+    ["Took", `${fixed(json.timings.faces + json.timings.score, 1)} s`],
   ];
   el("figures").replaceChildren(...rows.map(([name, value]) => {
     const line = document.createElement("tr");
@@ -102,7 +102,7 @@ function show(number) {
   const what = !found ? "the face was not found" : score === null ? "not scored" : `${json.still ? "" : "frame "}score ${said.scores[face][row]}`;
   const heatOn = said.zones[face][row] && ` · heat on ${said.zones[face][row]}`;
   const gone = found && !crop ? " · its picture is not kept in this report" : "", red = crop && cells ? ` · red ${redShare(cells)} % of the crop` : "";
-  el("caption").textContent = `${json.still ? "" : `${one.times[row].toFixed(2)} s · frame ${one.frames[row]} · `}${what}${red}${heatOn}${gone}`;
+  el("caption").textContent = `${json.still ? "" : `${fixed(one.times[row], 2)} s · frame ${one.frames[row]} · `}${what}${red}${heatOn}${gone}`;
   drawFace(crop, cells);
   drawScene();
   drawStrip();
