@@ -160,6 +160,19 @@ def test_a_report_is_saved_as_a_page_that_stands_alone(page, browser, clips, tmp
     alone.context.close()
 
 
+def test_few_whole_pictures_are_kept_and_who_was_not_judged_is_counted(page, clips):
+    scanned(page, clips / "two.mp4")
+    assert "Faces judged\t2\n" in page.inner_text("#figures")
+    kept = page.evaluate("""async () => {
+        const blob = shown.scenes.find(Boolean), first = await sceneAt(1000, blob);
+        for (let k = 1; k < 60; k++) await sceneAt(1000 + k, blob);
+        return [shown.pictures.size, first.width, (await sceneAt(1059, blob)).width > 0];
+    }""")
+    assert kept == [24, 0, True]
+    page.evaluate("() => { shown.json.faces[1].probability = null; showReport(shown, shown.side); }")
+    assert "Faces judged\t1 of 2\n" in page.inner_text("#figures")
+
+
 def test_an_isolated_page_scans_on_threads_and_says_the_same(browser, written, graphs, clips):
     class Isolated(http.server.SimpleHTTPRequestHandler):
         def end_headers(self):

@@ -43,10 +43,11 @@ function showReport(report, side) {
   for (const node of document.querySelectorAll(".standing")) node.hidden = !json.still;
   el("kind").textContent = json.still ? "Spotter on a picture" : "Spotter on a video";
   const hd = json.still ? `${json.info.width} × ${json.info.height}, ${json.info.codec}` : `${json.info.width} × ${json.info.height}, ${fixed(json.info.fps, 2)} frames a second, ${fixed(json.info.duration, 1)} s, ${json.info.codec}`;
+  const judged = json.faces.filter(({ probability }) => probability !== null).length;
   const rows = [
     ["Probability of fake", said.probability],
     ["REAL at or below, FAKE at or above", `${fixed(json.checkpoint.t_low, 2)}, ${fixed(json.checkpoint.t_high, 2)}`],
-    ["Faces judged", String(json.faces.filter(({ probability }) => probability !== null).length)],
+    ["Faces judged", judged === json.faces.length ? String(judged) : `${judged} of ${json.faces.length}`],
     [`Share of the ${json.still ? "picture" : "video"} looked at`, `${fixed(100 * json.coverage, 0)} %`],
     [json.still ? "Picture" : "Video", hd],
     ["SHA-256 of the file", json.file.sha256],
@@ -131,9 +132,8 @@ function redShare(cells) {
 async function drawScene() {
   const { json, scenes } = shown, at = row, chosen = face, blob = scenes[at], canvas = el("scene"), context = canvas.getContext("2d");
   if (!blob) return context.clearRect(0, 0, canvas.width, canvas.height);
-  let picture = shown.pictures.get(at);
-  if (!picture) shown.pictures.set(at, picture = blob instanceof Blob ? await createImageBitmap(blob) : blob);
-  if (at !== row || chosen !== face) return;
+  const picture = blob instanceof Blob ? await sceneAt(at, blob) : blob;
+  if (at !== row || chosen !== face || !picture.width) return;  // or it was closed meanwhile
   canvas.height = Math.round(canvas.width * picture.height / picture.width);
   context.drawImage(picture, 0, 0, canvas.width, canvas.height);
   const scale = canvas.width / json.info.width;
@@ -151,6 +151,21 @@ async function drawScene() {
     context.fillStyle = number === face ? rgb(COLORS[one.label].ink) : "rgb(22,24,28)";
     context.fillText(String(number + 1), x + 8, top + 22);
   });
+}
+
+const SCENES = 24;  // whole pictures kept decoded, those shown last
+
+async function sceneAt(at, blob) {
+  const { pictures } = shown;
+  if (!pictures.has(at)) {
+    pictures.set(at, createImageBitmap(blob));
+    const [oldest] = pictures.keys();
+    if (pictures.size > SCENES) {
+      pictures.get(oldest).then((picture) => picture.close());
+      pictures.delete(oldest);
+    }
+  }
+  return pictures.get(at);
 }
 
 const endOf = () => Math.max(shown.json.info.duration, ...shown.json.faces[face].times, 1e-3);
