@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
 import json
@@ -173,6 +174,18 @@ def test_few_whole_pictures_are_kept_and_who_was_not_judged_is_counted(page, cli
     assert "Faces judged\t1 of 2\n" in page.inner_text("#figures")
 
 
+@contextlib.contextmanager
+def serving(handler):
+    """A web server on this machine while it is asked for: its address."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 def test_an_isolated_page_scans_on_threads_and_says_the_same(browser, written, graphs, clips):
     class Isolated(http.server.SimpleHTTPRequestHandler):
         def end_headers(self):
@@ -183,20 +196,15 @@ def test_an_isolated_page_scans_on_threads_and_says_the_same(browser, written, g
         def log_message(self, *_):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Isolated, directory=written.parent))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with serving(functools.partial(Isolated, directory=written.parent)) as address:
         served = browser.new_context().new_page()
         served.set_default_timeout(300_000)
-        served.goto(f"http://127.0.0.1:{server.server_port}/index.html")
+        served.goto(f"{address}/index.html")
         served.wait_for_selector("#file:enabled", state="attached")
         assert served.evaluate("() => crossOriginIsolated")
         path = clips / "face.mp4"
         agree(served, scanned(served, path), scan_video(path, graphs).to_dict(heat=True), path)
         served.context.close()
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_what_is_no_video_is_refused_in_words(page, tmp_path):
@@ -258,11 +266,56 @@ def test_a_file_dropped_while_the_page_gets_ready_is_scanned_then(browser, writt
     page.close()
 
 
-def test_the_browser_is_held_to_no_connection(page):
-    """The rule is the page's own, and holds whatever a script in it tries."""
-    asked = "fetch('http://127.0.0.1:9/').then(() => 'through', () => 'refused')"
-    assert page.evaluate(f"() => {asked}") == "refused"
-    rules = page.get_attribute("meta[http-equiv=Content-Security-Policy]", "content")
+def test_the_browser_is_held_to_no_connection(browser, written):
+    """The rule is the page's own: with the network on, nothing arrives that it or a worker asks for."""
+    came = []
+
+    class Counting(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            came.append(self.path)
+            self.send_response(200)
+            self.send_header("Access-Control-Allow-Origin", "*")
+            self.end_headers()
+
+        do_POST = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    tries = """async (address) => {
+        const asking = (name) => `fetch("${address}/${name}").then(() => "through", () => "refused")`;
+        const code = `${asking("worker")}.then(postMessage)`;
+        const worker = new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+        const said = new Promise((done) => { worker.onmessage = ({ data }) => done(data); });
+        const loaded = (tag) => new Promise((done) => {
+            const node = document.createElement(tag);
+            [node.onload, node.onerror, node.src] = [() => done("through"), () => done("refused"), `${address}/${tag}`];
+            document.head.append(node);
+        });
+        const fetched = fetch(`${address}/page`).then(() => "through", () => "refused");
+        return Promise.all([fetched, said, loaded("img"), loaded("script")]);
+    }"""
+    send = """(address) => {
+        const form = Object.assign(document.createElement("form"), { action: `${address}/form`, method: "post" });
+        document.body.append(form);
+        form.submit();
+    }"""
+    with serving(Counting) as address:
+        held = browser.new_page()
+        held.goto(written.as_uri())
+        assert held.evaluate(tries, address) == ["refused"] * 4
+        held.evaluate(send, address)
+        held.wait_for_timeout(500)
+        assert not came
+        held.close()
+        free = browser.new_page()  # of a page without the rule all of it arrives
+        free.goto(f"{address}/free")
+        free.evaluate(tries, address)
+        free.evaluate(send, address)
+        free.wait_for_url("**/form")
+        assert {"/free", "/page", "/worker", "/img", "/script", "/form"} <= {*came}
+        free.close()
+    rules = re.search(r'Security-Policy" content="([^"]*)"', written.read_text("utf-8")[:2000])[1]
     assert "default-src 'none'" in rules and "connect-src 'none'" in rules and "http" not in rules
 
 
