@@ -29,6 +29,8 @@ async function pictureIn(file, kind) {
     throw new Unreadable(`This browser cannot read the file as a picture (${error.message}). Save it as PNG, JPEG or WebP, or copy it again.`);
   }
   const { width, height } = bitmap, context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  context.fillStyle = "#fff"; // what is transparent lies on white, as Python lays it
+  context.fillRect(0, 0, width, height);
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
   const { data } = context.getImageData(0, 0, width, height), rgb = new Uint8ClampedArray(width * height * 3);
