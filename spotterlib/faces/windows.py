@@ -59,10 +59,10 @@ def plan_windows(
     if span is not None:
         chosen = np.flatnonzero((times >= span[0] - 1e-6) & (times <= span[1] + 1e-6))
     shots = [shot for shot in np.split(chosen, np.searchsorted(chosen, cuts)) if len(shot)]
-    film = times, filmed(times), gaps(times)  # of the whole video: a shot has its gaps, not some of its own
+    clock, breaks = filmed(times), gaps(times)  # of the whole video: a shot has its gaps, not some of its own
     if len(shots) < 2:
-        return [_grid(piece, FRAMES) for shot in shots for piece in _pieces(*film, shot, max_windows)]
-    lengths = np.array([_length(film[1][shot]) for shot in shots])
+        return [_grid(piece, FRAMES) for shot in shots for piece in _pieces(times, clock, breaks, shot, max_windows)]
+    lengths = np.array([_length(clock[shot]) for shot in shots])
     kept = np.flatnonzero((lengths > SHORTEST) | (len(shots) <= max_windows))
     kept = kept if len(kept) else np.array([lengths.argmax()])
     share = min(1.0, max_windows * WINDOW / float(lengths[kept].sum()))
@@ -70,10 +70,10 @@ def plan_windows(
     for number in kept:
         most = max(1, int(np.ceil(lengths[number] / WINDOW * share)))
         if share == 1:  # a gap makes two windows of one
-            inside = np.searchsorted(film[2], shots[number][-1]) - np.searchsorted(film[2], shots[number][0])
-            most = min(most + int(inside), max_windows)
-        pieces += _pieces(*film, shots[number], most)
-    spans = np.array([_length(film[1][piece]) for piece in pieces])
+            first, last = np.searchsorted(breaks, shots[number][[0, -1]])
+            most = min(most + int(last - first), max_windows)
+        pieces += _pieces(times, clock, breaks, shots[number], most)
+    spans = np.array([_length(clock[piece]) for piece in pieces])
     wanted = np.clip(np.round(A_SECOND * spans), LEAST_FRAMES, FRAMES)
     wanted = np.maximum(wanted, np.minimum(FRAMES, np.round(FRAMES * spans / spans.sum())))
     fewer = np.maximum(wanted * min(1.0, FRAMES * max_windows / wanted.sum()), THINNED).astype(int)

@@ -88,7 +88,7 @@ async function unscoredStill(face) {
   if (face.side < smallest) return `a face ${Math.trunc(face.side)} px wide; ${smallest} are needed`;
   const turn = await lying(face);
   if (turn) return `the face stands upright only after a turn by ${turn}° to the left: turn the picture and scan it again`;
-  if (lean > most) return `the head leans by ${Math.ceil(lean)}°, and this checkpoint judges at most ${most.toFixed(0)}°: turn the picture upright`;
+  if (lean > most) return `the head leans by ${Math.ceil(lean)}°, and this checkpoint judges at most ${fixed(most, 0)}°: turn the picture upright`;
   return "";
 }
 
@@ -97,7 +97,7 @@ function stillReason({ faces, label, probability: p, turn, thresholds: { t_low, 
   if (!faces.length) said.push("no face was found in the picture");
   else if (p === null) said.push(faces[0].reason);
   else if (label === "UNDECIDED")
-    said.push(`the probability of a fake, ${probabilityText(p)}, lies between the thresholds ${t_low.toFixed(2)} and ${t_high.toFixed(2)}`);
+    said.push(`the probability of a fake, ${probabilityText(p)}, lies between the thresholds ${fixed(t_low, 2)} and ${fixed(t_high, 2)}`);
   if (turn) said.push(`the picture was turned by ${turn}° to the left, so that its faces stand upright`);
   if (scored > 1) said.push(`${scored} faces were scored, and their number is allowed for`);
   if (p !== null && scored < faces.length)
